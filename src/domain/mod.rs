@@ -1,0 +1,19 @@
+//! Pure types that every room shares. No I/O, no clock, no tokio.
+
+pub mod access;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod principal;
+pub mod secret;
+pub mod side;
+pub mod time;
+
+pub use access::{AccessLevel, Role};
+pub use event::{Event, Events};
+pub use id::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, SessionId, TokenId};
+pub use name::{Name, NameError};
+pub use principal::{Credential, Principal};
+pub use secret::Secret;
+pub use side::Side;
+pub use time::Timestamp;

@@ -1,0 +1,50 @@
+//! Who signed in, and through what: identity's answer, estate's and the gateway's question.
+
+use super::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId};
+
+/// Through what somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// The account's own password.
+    Password,
+    /// A short-lived SQL pass.
+    Pass(PassId),
+    /// A device's secret.
+    Device(DeviceId),
+    /// An access token.
+    Token(TokenId),
+}
+
+impl Credential {
+    /// The kind's name in the audit, in lists and in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Pass(_) => "pass",
+            Self::Device(_) => "device",
+            Self::Token(_) => "token",
+        }
+    }
+}
+
+/// A signed-in account.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The account.
+    pub account: AccountId,
+    /// Its name, for the audit and the session list.
+    pub name: Name,
+    /// Its role at the appliance.
+    pub role: Role,
+    /// The groups that it is in, directly or through other groups.
+    pub groups: Vec<GroupId>,
+    /// Through what it signed in.
+    pub credential: Credential,
+    /// The database taken when a login names none.
+    pub default_database: Option<DatabaseId>,
+    /// When what it signed in with ends by itself.
+    pub expires: Option<Timestamp>,
+    /// The number of the account's state at sign-in: rises with each password change, disabling or removal, so that
+    /// a session that outlived one can be told.
+    pub generation: u64,
+}
