@@ -1,0 +1,50 @@
+//! The first page: what runs here, and how a workstation connects. Shows nothing that an anonymous caller must not know.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::problem::Problem;
+use super::{Web, headers::RequestId};
+
+/// One line of the table of doors.
+#[derive(Debug, Clone)]
+pub struct DoorLine {
+    /// The port.
+    pub port: u16,
+    /// What answers there, in a person's words.
+    pub answers: &'static str,
+}
+
+/// What the demo set up, said on its front page. No password: those are in `demo.json` and on the terminal.
+#[derive(Debug, Clone)]
+pub struct DemoNote {
+    /// The database alias to connect to.
+    pub database: String,
+    /// The account to sign in with.
+    pub account: String,
+}
+
+#[derive(Template)]
+#[template(path = "front.html", config = ".askama.toml")]
+struct FrontPage {
+    appliance: Arc<str>,
+    doors: Arc<Vec<DoorLine>>,
+    demo: Option<Arc<DemoNote>>,
+    accepting: bool,
+}
+
+/// `GET /`
+pub async fn page(State(web): State<Web>, request: RequestId) -> Response {
+    let page =
+        FrontPage { accepting: web.readiness.is_ready(), appliance: web.appliance, doors: web.doors, demo: web.demo };
+    match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, request.id = %request, "the front page could not be rendered");
+            Problem::internal(&request).into_response()
+        }
+    }
+}

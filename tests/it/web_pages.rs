@@ -1,0 +1,137 @@
+//! The pages and endpoints, asked in process.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use gatehouse::web::{DemoNote, DoorLine, Readiness, Web, router};
+use tower::ServiceExt as _;
+
+fn web(demo: Option<DemoNote>) -> Web {
+    let readiness = Readiness::new();
+    readiness.set(true);
+    Web {
+        appliance: "Contoso <b>gate</b>".into(),
+        doors: Arc::new(vec![DoorLine { port: 1433, answers: "SQL" }]),
+        demo: demo.map(Arc::new),
+        readiness,
+    }
+}
+
+async fn ask(web: Web, method: &str, path: &str) -> Response<Body> {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    router(web).oneshot(request).await.unwrap()
+}
+
+async fn text(response: Response<Body>) -> String {
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_front_page_says_what_runs_and_escapes_the_appliances_name() {
+    let response = ask(web(None), "GET", "/").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let page = text(response).await;
+    assert!(page.contains("1433") && page.contains("Takes logins"));
+    assert!(!page.contains("<b>gate</b>"), "{page}");
+    assert!(!page.contains("demo"), "an appliance that is no demo does not speak of one");
+}
+
+#[tokio::test]
+async fn the_demos_front_page_names_the_account_and_the_database() {
+    let note = DemoNote { database: "trade".into(), account: "ada".into() };
+    let page = text(ask(web(Some(note)), "GET", "/").await).await;
+    assert!(page.contains("<code>trade</code>") && page.contains("<code>ada</code>"));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers_and_a_request_id() {
+    for path in ["/", "/healthz/live", "/nowhere", "/assets/gatehouse.css"] {
+        let response = ask(web(None), "GET", path).await;
+        let headers = response.headers();
+        assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"), "{path}");
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+        assert_eq!(headers["x-request-id"].len(), 32, "{path}");
+        assert!(!headers.contains_key(header::SERVER), "no banner");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_address_and_a_wrong_method_are_problem_documents_with_the_request_id() {
+    for (method, path, status) in [("GET", "/nowhere", 404), ("GET", "/assets/../Cargo.toml", 404), ("POST", "/", 405)]
+    {
+        let response = ask(web(None), method, path).await;
+        assert_eq!(response.status().as_u16(), status, "{method} {path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let problem: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(problem["request_id"], id);
+        assert_eq!(problem["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn an_appliance_that_drains_is_alive_but_not_ready() {
+    let web = web(None);
+    assert_eq!(ask(web.clone(), "GET", "/healthz/ready").await.status(), StatusCode::OK);
+    web.readiness.set(false);
+    assert_eq!(ask(web.clone(), "GET", "/healthz/ready").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(web.clone(), "GET", "/healthz/live").await.status(), StatusCode::OK);
+    assert!(text(ask(web, "GET", "/").await).await.contains("Takes no logins"));
+}
+
+#[tokio::test]
+async fn an_asset_known_already_is_not_sent_again() {
+    let first = ask(web(None), "GET", "/assets/gatehouse.css").await;
+    let tag = first.headers()[header::ETAG].clone();
+    let again = Request::builder().uri("/assets/gatehouse.css").header(header::IF_NONE_MATCH, tag).body(Body::empty());
+    let response = router(web(None)).oneshot(again.unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+}
+
+/// What the content security policy forbids must not be in a template, nor may one skip escaping.
+#[test]
+fn no_template_has_anything_inline_or_unescaped() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/templates");
+    let mut read = 0;
+    for entry in walkdir::WalkDir::new(root).into_iter().filter_map(Result::ok).filter(|e| e.file_type().is_file()) {
+        let template = std::fs::read_to_string(entry.path()).unwrap().to_lowercase();
+        let breach = inline_breach(&template);
+        assert_eq!(breach, None, "{}", entry.path().display());
+        read += 1;
+    }
+    assert!(read > 0, "no template was read");
+}
+
+fn inline_breach(template: &str) -> Option<&'static str> {
+    let spaced = template.replace(['\n', '\t'], " ");
+    let rules: [(&'static str, bool); 5] = [
+        (
+            "a script without src",
+            spaced.split("<script").skip(1).any(|s| !s.split('>').next().unwrap_or("").contains(" src=")),
+        ),
+        ("an inline style", spaced.contains(" style=") || spaced.contains("<style")),
+        (
+            "an inline handler",
+            spaced.split(" on").skip(1).any(|s| {
+                s.split('=')
+                    .next()
+                    .is_some_and(|n| !n.is_empty() && n.chars().all(char::is_alphabetic) && s.contains('='))
+            }),
+        ),
+        ("a javascript: address", spaced.contains("javascript:")),
+        ("|safe", spaced.contains("|safe") || spaced.contains("| safe")),
+    ];
+    rules.into_iter().find_map(|(rule, broken)| broken.then_some(rule))
+}
+
+#[test]
+fn the_template_rules_can_fail() {
+    for bad in
+        ["<script>x</script>", "<p style=\"x\">", "<a onclick=\"x\">", "<a href=\"javascript:x\">", "{{ x|safe }}"]
+    {
+        assert!(inline_breach(bad).is_some(), "{bad}");
+    }
+    assert_eq!(inline_breach("<script src=\"/a.js\"></script>"), None);
+}
