@@ -43,13 +43,7 @@ pub enum TlsRule {
 impl Target {
     /// The server at this address, by the operating system's authorities.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            tls: TlsRule::SystemRoots,
-            certificate_name: None,
-            routing_allowed: Vec::new(),
-        }
+        Self { host: host.into(), port, tls: TlsRule::SystemRoots, certificate_name: None, routing_allowed: Vec::new() }
     }
 
     /// Whether a routing answer may lead to `host` (MS-TDS 2.2.7.9, ENVCHANGE 20 and 21).
@@ -103,7 +97,8 @@ mod tests {
         let server = target("ag.sql.example.com", &[]);
         assert!(server.allows_routing_to("AG.SQL.example.com"));
         assert!(server.allows_routing_to("node2.sql.example.com."));
-        for elsewhere in ["node2.example.com", "sql.example.com.evil.org", "evil-sql.example.com", "10.0.0.1", "node2"] {
+        for elsewhere in ["node2.example.com", "sql.example.com.evil.org", "evil-sql.example.com", "10.0.0.1", "node2"]
+        {
             assert!(!server.allows_routing_to(elsewhere), "{elsewhere}");
         }
         assert!(!target("sql.com", &[]).allows_routing_to("evil.com"), "a top-level domain is nobody's domain");

@@ -1,9 +1,12 @@
-//! TDS over tokio: packets in and out of a stream, and the tunnel that carries TLS inside PRELOGIN packets.
+//! TDS over tokio: packets in and out of a stream, the tunnel that carries TLS inside PRELOGIN packets, and what a
+//! certificate says.
 //!
-//! The bytes' meaning is `tds`'s; the certificates are `tls`'s and `upstream`'s.
+//! The bytes' meaning is `tds`'s; which certificates to show and to believe is `tls`'s and `upstream`'s.
 
+pub mod certificate;
 pub mod packets;
 pub mod tunnel;
 
+pub use certificate::{CertificateFacts, fingerprint};
 pub use packets::{Frame, Message, PacketReader, PacketWriter, WireError};
 pub use tunnel::{PreLoginTunnel, accept, connect};

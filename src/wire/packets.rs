@@ -138,7 +138,15 @@ pub struct PacketReader<R> {
 impl<R: AsyncRead + Unpin> PacketReader<R> {
     /// Reads TDS packets of any size that TDS knows.
     pub fn new(inner: R) -> Self {
-        Self { inner, buffer: Vec::new(), filled: 0, complete: false, largest: LARGEST_PACKET, smp: false, message: None }
+        Self {
+            inner,
+            buffer: Vec::new(),
+            filled: 0,
+            complete: false,
+            largest: LARGEST_PACKET,
+            smp: false,
+            message: None,
+        }
     }
 
     /// Refuses packets of more than `largest` bytes, header included, from now on.

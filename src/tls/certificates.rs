@@ -1,0 +1,118 @@
+//! The certificate that is shown to those who connect, changed under way without touching who is connected already.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::domain::{Side, Timestamp};
+use crate::wire::CertificateFacts;
+
+/// Why a certificate could not be made, or was not taken into use.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The appliance has no name to be certified. The operator's side.
+    #[error("a certificate needs at least one name or address")]
+    NoNames,
+    /// The operating system gave no random bytes. The appliance's side.
+    #[error("the operating system gave no random bytes")]
+    NoRandomness,
+    /// A name that no certificate can carry, or a root that cannot be read. The operator's side.
+    #[error("the certificate could not be made")]
+    Make(#[from] rcgen::Error),
+    /// There is no certificate in what was given. The operator's side.
+    #[error("there is no certificate in it")]
+    Empty,
+    /// It is no X.509 certificate. The operator's side.
+    #[error("it is not an X.509 certificate")]
+    NotACertificate,
+    /// The key is of an unknown kind. The operator's side.
+    #[error("the private key cannot be used")]
+    Key(#[source] rustls::Error),
+    /// The key belongs to another certificate. The operator's side.
+    #[error("the private key does not belong to the certificate")]
+    Mismatch(#[source] rustls::Error),
+}
+
+impl CertificateError {
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::NoRandomness => Side::Appliance,
+            _ => Side::Operator,
+        }
+    }
+}
+
+/// A private key with the certificate chain that speaks for it; the two belong together.
+#[derive(Clone)]
+pub struct KeyAndChain {
+    certified: Arc<CertifiedKey>,
+    facts: CertificateFacts,
+}
+
+impl KeyAndChain {
+    /// Takes both, leaf first, and makes sure that they belong together.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, CertificateError> {
+        let leaf = chain.first().ok_or(CertificateError::Empty)?;
+        let facts = CertificateFacts::read(leaf).map_err(|_| CertificateError::NotACertificate)?;
+        let key = any_supported_type(&key).map_err(CertificateError::Key)?;
+        let certified = CertifiedKey::new(chain, key);
+        certified.keys_match().map_err(CertificateError::Mismatch)?;
+        Ok(Self { certified: Arc::new(certified), facts })
+    }
+
+    /// What the leaf says.
+    pub fn facts(&self) -> &CertificateFacts {
+        &self.facts
+    }
+
+    /// The chain, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    /// When it should be replaced: after two thirds of its life.
+    pub fn renew_at(&self) -> Timestamp {
+        let life = self.facts.not_after.since(self.facts.not_before);
+        self.facts.not_before.after(life / 3 * 2)
+    }
+}
+
+impl std::fmt::Debug for KeyAndChain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyAndChain").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+/// The certificate in use. Whoever connects from now on is shown the newest; who is connected notices nothing.
+#[derive(Debug)]
+pub struct Certificates {
+    current: ArcSwap<KeyAndChain>,
+}
+
+impl Certificates {
+    /// Shows `first` until told otherwise.
+    pub fn showing(first: KeyAndChain) -> Arc<Self> {
+        Arc::new(Self { current: ArcSwap::from_pointee(first) })
+    }
+
+    /// Shows `next` from now on.
+    pub fn replace(&self, next: KeyAndChain) {
+        self.current.store(Arc::new(next));
+    }
+
+    /// What is shown now.
+    pub fn current(&self) -> Arc<KeyAndChain> {
+        self.current.load_full()
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.load().certified))
+    }
+}

@@ -1,0 +1,120 @@
+//! An authority of one's own: a root that signs short-lived certificates for given names, and nothing else.
+//!
+//! It has no memory: [`super::Authority`] keeps one in the store; the sample server makes one for itself.
+
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::certificates::{CertificateError, KeyAndChain};
+use crate::domain::{Secret, Timestamp};
+use crate::wire::fingerprint;
+
+/// A root certificate with its key.
+pub struct Root {
+    certificate: CertificateDer<'static>,
+    issuer: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Root {
+    /// A new root, named after whoever it is for.
+    pub fn create(name: &str, now: Timestamp) -> Result<Self, CertificateError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = params(&format!("{name} authority"), now, ROOT_LIFETIME)?;
+        // It signs certificates for servers, and no further authorities.
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = params.self_signed(&key)?;
+        Ok(Self { certificate: issuer.der().clone(), issuer, key })
+    }
+
+    /// The root that [`Root::certificate_der`] and [`Root::key_pem`] were taken from.
+    pub fn restore(certificate_der: Vec<u8>, key_pem: &Secret) -> Result<Self, CertificateError> {
+        let certificate = CertificateDer::from(certificate_der);
+        let key = KeyPair::from_pem(key_pem.expose())?;
+        // Signed again to be an issuer in rcgen's eyes; what is shown stays the certificate that was kept.
+        let issuer = CertificateParams::from_ca_cert_der(&certificate)?.self_signed(&key)?;
+        Ok(Self { certificate, issuer, key })
+    }
+
+    /// A certificate for a server of these DNS names and IP addresses, valid from an hour ago for `lifetime` from now.
+    pub fn issue(&self, names: &[String], lifetime: Duration, now: Timestamp) -> Result<KeyAndChain, CertificateError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let common_name = names.first().ok_or(CertificateError::NoNames)?;
+        let mut params = params(common_name, now, lifetime)?;
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&key, &self.issuer, &self.key)?;
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        KeyAndChain::new(vec![leaf.der().clone()], private)
+    }
+
+    /// The root certificate, for those who shall believe it.
+    pub fn certificate_pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    /// The same in DER form.
+    pub fn certificate_der(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// SHA-256 of the root certificate, in hexadecimal, for comparing by eye.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.certificate)
+    }
+
+    /// The root's key, to be sealed.
+    pub fn key_pem(&self) -> Secret {
+        Secret::new(self.key.serialize_pem())
+    }
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Root").field("sha256", &self.fingerprint()).finish_non_exhaustive()
+    }
+}
+
+fn params(common_name: &str, now: Timestamp, lifetime: Duration) -> Result<CertificateParams, CertificateError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name.chars().take(64).collect::<String>());
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let since_epoch = now.since(Timestamp::from_millis(0));
+    params.not_before = epoch + since_epoch.saturating_sub(CLOCK_DIFFERENCE);
+    params.not_after = epoch + since_epoch + lifetime.min(ROOT_LIFETIME);
+    let mut serial = [0u8; 16];
+    getrandom::fill(&mut serial).map_err(|_| CertificateError::NoRandomness)?;
+    // Positive, and of full length.
+    serial[0] = (serial[0] & 0x7f) | 0x40;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    Ok(params)
+}
+
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut out = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        out.push_str(line);
+        out.push('\n');
+        rest = more;
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out
+}
+
+const ROOT_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 60 * 60);
+/// How far a workstation's clock may be behind ours.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60 * 60);
