@@ -1,6 +1,131 @@
-//! The command line: one file a command.
+//! The command line: one file a command. Here are the arguments, the dispatch, and the exit codes.
+
+mod admin;
+mod audit;
+mod check;
+mod demo;
+mod healthcheck;
+mod output;
+mod run;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, ConfigError, Environment, Loaded};
+
+/// It failed.
+const FAILED: u8 = 1;
+/// The settings are not usable (EX_USAGE of sysexits.h, as it is used for configuration by proxies).
+const UNUSABLE_SETTINGS: u8 = 64;
+
+#[derive(Debug, Parser)]
+#[command(name = "gatehouse", version, about = "An automatic-TLS gateway in front of Microsoft SQL Server", long_about = None)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where the settings come from: the same for every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// The settings file [default: gatehouse.toml in the data folder, then /etc/gatehouse/gatehouse.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of everything that the appliance keeps
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// A setting; may be given several times
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the appliance (what happens without a command)
+    Run,
+    /// Run a demonstration: a sample SQL Server, the gateway before it, an account and a database
+    Demo(demo::Demo),
+    /// Check the settings and the files they name, and show what is in force and where it comes from
+    Check(check::Check),
+    /// Ask the running appliance whether it is ready
+    Healthcheck(healthcheck::Healthcheck),
+    /// The record of who did what
+    Audit(audit::Audit),
+    /// Administer accounts, devices, servers, databases, grants and sessions
+    Admin(admin::Admin),
+    /// Show the version
+    Version(version::Version),
+}
 
 /// Parses the arguments, runs the command, and gives the program's exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(FAILED));
+        }
+    };
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
+    match command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&settings),
+        Command::Demo(demo) => demo.run(&settings),
+        Command::Check(check) => check.run(&settings),
+        Command::Healthcheck(healthcheck) => healthcheck.run(&settings),
+        Command::Audit(audit) => audit.run(&settings),
+        Command::Admin(admin) => admin.run(&settings),
+        Command::Version(version) => version.run(),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(if error.is::<ConfigError>() { UNUSABLE_SETTINGS } else { FAILED })
+}
+
+impl Settings {
+    /// Reads the settings from all their sources.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        let flags =
+            config::Flags { config: self.config.clone(), data_dir: self.data_dir.clone(), set: self.set.clone() };
+        config::load(&flags, &Environment::of_process())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_put_together_rightly() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_appliance_runs() {
+        let arguments = Arguments::try_parse_from(["gatehouse", "--data-dir", "x"]).unwrap();
+        assert!(arguments.command.is_none());
+        assert_eq!(arguments.settings.data_dir, Some(PathBuf::from("x")));
+    }
+
+    #[test]
+    fn unusable_settings_have_an_exit_code_of_their_own() {
+        let unusable = anyhow::Error::from(ConfigError { complaints: Vec::new() }).context("somewhere");
+        assert_eq!(exit_code(&unusable), ExitCode::from(64));
+        assert_eq!(exit_code(&anyhow::anyhow!("anything else")), ExitCode::from(1));
+    }
 }

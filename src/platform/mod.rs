@@ -1,9 +1,13 @@
-//! What the operating system gives: time, tasks, threads for blocking work, files and their rights, signals.
+//! What the operating system gives: time, tasks, threads for blocking work, files and their rights, signals, systemd.
 
 pub mod clock;
+pub mod files;
 pub mod pool;
+pub mod signals;
+pub mod systemd;
 pub mod tasks;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use pool::Pool;
+pub use signals::{Signal, Signals};
 pub use tasks::Tasks;

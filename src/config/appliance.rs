@@ -1,0 +1,77 @@
+//! Section `appliance`: who it is, and where it keeps its data.
+
+use std::path::PathBuf;
+
+use super::section::{Objections, section};
+
+/// Where the data lies unless a setting says otherwise.
+#[cfg(not(windows))]
+pub(super) const DEFAULT_DATA_DIR: &str = "/var/lib/gatehouse";
+#[cfg(windows)]
+pub(super) const DEFAULT_DATA_DIR: &str = "C:\\ProgramData\\Gatehouse\\data";
+
+section! {
+    /// Who the appliance is, and where it keeps its data.
+    Appliance = "appliance";
+
+    /// The name that people see on its pages and in its certificate.
+    name: String = "gatehouse".to_owned();
+
+    /// The DNS names and addresses by which workstations reach it. The certificate of the appliance's own authority is made out to
+    /// all of them.
+    names: Vec<String> = machine_names(), shown "the machine's host name, `localhost`, `127.0.0.1`, `::1`", example "[\"sql.example.org\", \"10.0.0.5\"]";
+
+    /// The folder of everything that the appliance keeps. It is made if it is missing, and belongs to the appliance's user alone.
+    data_dir: PathBuf = PathBuf::from(DEFAULT_DATA_DIR), shown "`/var/lib/gatehouse`", example "\"/var/lib/gatehouse\"";
+}
+
+impl Objections for Appliance {
+    fn objections(&self) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        if self.name.trim().is_empty() || self.name.len() > 64 || self.name.chars().any(char::is_control) {
+            all.push(("name", "has to have 1 to 64 characters".to_owned()));
+        }
+        if self.names.is_empty() {
+            all.push(("names", "has to name the appliance at least once".to_owned()));
+        }
+        if let Some(wrong) = self.names.iter().find(|name| !is_host(name)) {
+            all.push(("names", format!("{wrong:?} is neither a DNS name nor an address")));
+        }
+        all
+    }
+}
+
+fn machine_names() -> Vec<String> {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = machine.trim().to_lowercase();
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    if is_host(&machine) && !names.contains(&machine) {
+        names.insert(0, machine);
+    }
+    names
+}
+
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.parse::<std::net::IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_certificate_can_carry_is_objected_to() {
+        for wrong in ["", "a b", "-a", "a..b", "sql:1433", "https://sql"] {
+            assert!(!is_host(wrong), "{wrong:?}");
+        }
+        for right in ["sql", "sql.example.org", "10.0.0.5", "::1"] {
+            assert!(is_host(right), "{right:?}");
+        }
+    }
+}
