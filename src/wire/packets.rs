@@ -322,3 +322,127 @@ pub(super) fn put_packet(out: &mut Vec<u8>, kind: u8, status: u8, number: u8, pa
 pub(super) const END_OF_MESSAGE: u8 = 0x01;
 const SMP: u8 = 0x53;
 const SMP_HEADER: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    fn packet(kind: u8, status: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_packet(&mut out, kind, status, 1, payload);
+        out
+    }
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_packet_stays_in_the_stream() {
+        let bytes = [packet(0x12, 1, b"hello"), b"\x16\x03\x01".to_vec()].concat();
+        let mut reader = PacketReader::new(&bytes[..]);
+        assert_eq!(reader.next().await.unwrap().unwrap().payload(), b"hello");
+        assert_eq!(reader.into_inner(), b"\x16\x03\x01");
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_read_loses_nothing() {
+        let (mut far, near) = tokio::io::duplex(64);
+        let mut reader = PacketReader::new(near);
+        let message = [packet(1, 0, b"first "), packet(1, 1, b"second")].concat();
+        for part in message.chunks(5) {
+            far.write_all(part).await.unwrap();
+            let last = part.as_ptr_range().end == message.as_ptr_range().end;
+            if !last {
+                let cancelled = tokio::time::timeout(Duration::from_millis(1), reader.read_message(100)).await;
+                assert!(cancelled.is_err());
+            }
+        }
+        assert_eq!(reader.read_message(100).await.unwrap().unwrap().payload, b"first second");
+    }
+
+    #[tokio::test]
+    async fn an_end_between_packets_is_an_end_and_elsewhere_a_cut() {
+        let whole = packet(1, 0, b"x");
+        assert!(PacketReader::new(&[][..]).next().await.unwrap().is_none());
+        assert!(matches!(PacketReader::new(&whole[..8]).next().await, Err(WireError::Cut)));
+        assert!(matches!(PacketReader::new(&whole[..3]).next().await, Err(WireError::Cut)));
+        assert!(matches!(PacketReader::new(&whole[..]).read_message(9).await, Err(WireError::Cut)));
+    }
+
+    #[tokio::test]
+    async fn packets_and_messages_keep_to_their_limits() {
+        let large = packet(1, 1, &[7; 600]);
+        let mut reader = PacketReader::new(&large[..]);
+        reader.limit_packets(512);
+        assert!(matches!(reader.next().await, Err(WireError::PacketSize(608))));
+        assert!(matches!(PacketReader::new(&large[..]).read_message(599).await, Err(WireError::MessageSize(599))));
+        assert!(matches!(PacketReader::new(&[1, 1, 0, 7, 0, 0, 0, 0][..]).next().await, Err(WireError::PacketSize(7))));
+        let mixed = [packet(1, 0, b"x"), packet(3, 1, b"y")].concat();
+        assert!(matches!(
+            PacketReader::new(&mixed[..]).read_message(9).await,
+            Err(WireError::Mixed { expected: 1, found: 3 })
+        ));
+    }
+
+    #[tokio::test]
+    async fn smp_packets_pass_where_they_are_allowed() {
+        let mut smp = vec![0x53, 0x08, 1, 0, 24, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0];
+        smp.extend_from_slice(&[1, 1, 0, 8, 0, 0, 0, 0]);
+        let both = [smp.clone(), packet(4, 1, b"z")].concat();
+        let mut reader = PacketReader::new(&both[..]);
+        reader.allow_smp();
+        let frame = reader.next().await.unwrap().unwrap();
+        assert!(frame.is_smp());
+        assert_eq!(frame.bytes(), smp);
+        assert_eq!(frame.payload(), &smp[16..]);
+        assert_eq!(reader.next().await.unwrap().unwrap().payload(), b"z");
+        let endless = [0x53, 8, 1, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut reader = PacketReader::new(&endless[..]);
+        reader.allow_smp();
+        assert!(matches!(reader.next().await, Err(WireError::PacketSize(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_reads_back_as_it_was_written(
+            payload in proptest::collection::vec(any::<u8>(), 0..5000),
+            size in 512usize..4096,
+            kind in 1u8..0x13,
+            step in 1usize..700,
+        ) {
+            let read = run(async {
+                let (far, near) = tokio::io::duplex(step);
+                let mut writer = PacketWriter::new(far);
+                writer.set_packet_size(size);
+                let mut reader = PacketReader::new(near);
+                reader.limit_packets(size);
+                let write = async { writer.write_message(kind, 0x08, &payload).await.unwrap() };
+                tokio::join!(write, reader.read_message(5000)).1
+            });
+            let message = read.unwrap().unwrap();
+            prop_assert_eq!(message.kind, kind);
+            prop_assert_eq!(message.first_status & 0x08, 0x08);
+            prop_assert_eq!(message.last_status & END_OF_MESSAGE, END_OF_MESSAGE);
+            prop_assert_eq!(message.payload, payload);
+        }
+
+        #[test]
+        fn no_bytes_make_a_reader_panic_or_hold_more_than_its_limits(bytes: Vec<u8>, smp: bool) {
+            run(async {
+                let mut reader = PacketReader::new(&bytes[..]);
+                if smp {
+                    reader.allow_smp();
+                }
+                while let Ok(Some(_)) = reader.read_message(1000).await {}
+                assert!(reader.buffer.capacity() <= 2 * (LARGEST_PACKET + SMP_HEADER));
+                assert!(reader.message.is_none_or(|m| m.payload.len() <= 1000));
+            });
+        }
+    }
+}

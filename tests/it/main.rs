@@ -14,3 +14,4 @@
 
 mod support;
 mod web_pages;
+mod wire_tunnel;
