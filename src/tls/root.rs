@@ -9,6 +9,7 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::certificates::{CertificateError, KeyAndChain};
 use crate::domain::{Secret, Timestamp};
@@ -25,11 +26,7 @@ impl Root {
     /// A new root, named after whoever it is for.
     pub fn create(name: &str, now: Timestamp) -> Result<Self, CertificateError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = params(&format!("{name} authority"), now, ROOT_LIFETIME)?;
-        // It signs certificates for servers, and no further authorities.
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = params.self_signed(&key)?;
+        let issuer = root_params(&format!("{name} authority"), now)?.self_signed(&key)?;
         Ok(Self { certificate: issuer.der().clone(), issuer, key })
     }
 
@@ -37,8 +34,9 @@ impl Root {
     pub fn restore(certificate_der: Vec<u8>, key_pem: &Secret) -> Result<Self, CertificateError> {
         let certificate = CertificateDer::from(certificate_der);
         let key = KeyPair::from_pem(key_pem.expose())?;
-        // Signed again to be an issuer in rcgen's eyes; what is shown stays the certificate that was kept.
-        let issuer = CertificateParams::from_ca_cert_der(&certificate)?.self_signed(&key)?;
+        // Made again to be an issuer in rcgen's eyes: of it only the name and the key get into what it signs. What is shown stays the
+        // certificate that was kept. (rcgen can read a certificate, too, but only with a second crypto provider in the tree.)
+        let issuer = root_params(&common_name(&certificate)?, Timestamp::from_millis(0))?.self_signed(&key)?;
         Ok(Self { certificate, issuer, key })
     }
 
@@ -84,6 +82,20 @@ impl std::fmt::Debug for Root {
     }
 }
 
+/// Of a root: it signs certificates for servers, and no further authorities.
+fn root_params(common_name: &str, now: Timestamp) -> Result<CertificateParams, CertificateError> {
+    let mut params = params(common_name, now, ROOT_LIFETIME)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+fn common_name(certificate: &CertificateDer<'_>) -> Result<String, CertificateError> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::NotACertificate)?;
+    let name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    name.map(str::to_owned).ok_or(CertificateError::NotACertificate)
+}
+
 fn params(common_name: &str, now: Timestamp, lifetime: Duration) -> Result<CertificateParams, CertificateError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -118,3 +130,28 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
 const ROOT_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 60 * 60);
 /// How far a workstation's clock may be behind ours.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::client::{WebPkiServerVerifier, danger::ServerCertVerifier as _};
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    #[test]
+    fn the_kept_certificate_vouches_for_what_a_restored_root_issues() {
+        let now = Timestamp::from_millis(1_795_000_000_000);
+        let made = Root::create("Gatehouse Zürich", now).unwrap();
+        let restored = Root::restore(made.certificate_der().to_vec(), &made.key_pem()).unwrap();
+        let leaf = restored.issue(&["localhost".to_owned()], Duration::from_secs(3600), now).unwrap();
+
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.certificate_der().clone()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        let (name, at) = (
+            ServerName::try_from("localhost").unwrap(),
+            UnixTime::since_unix_epoch(Duration::from_secs(1_795_000_000)),
+        );
+        verifier.verify_server_cert(&leaf.chain()[0], &[], &name, &[], at).unwrap();
+    }
+}
