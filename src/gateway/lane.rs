@@ -1,0 +1,206 @@
+//! One direction of the relay: a bounded buffer between a reader and a writer, which passes whole packets on.
+//!
+//! A lane reads while it has room and writes what is whole. Towards the workstation everything that is whole goes out
+//! in one write, so many small packets share a TLS record; towards the SQL Server each packet is a write, and so a TLS
+//! record, of its own (some SQL Servers rely on that). It flushes as soon as there is nothing more to read at once.
+//! A reader that is slower than its writer stops the lane's reading: that is the back-pressure.
+//!
+//! Memory: the buffer starts at 8 KiB and doubles up to 64 KiB when traffic fills it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::counters::Tally;
+use super::framing::{Breach, Carries, Flow, LONGEST_UNIT, first_unit};
+
+/// One direction.
+#[derive(Debug)]
+pub(super) struct Lane {
+    flow: Flow,
+    buffer: Vec<u8>,
+    /// Written up to here.
+    start: usize,
+    /// Whole units up to here.
+    whole: usize,
+    /// Read up to here.
+    end: usize,
+    /// The end of the unit that is being written, where units are written one by one.
+    unit_end: usize,
+    /// Bytes were written that were not flushed.
+    unflushed: bool,
+    /// The last whole unit ended a message.
+    between_messages: bool,
+    /// SMP frames were seen.
+    multiplexed: bool,
+    /// The reader's side has closed.
+    closed: bool,
+    tally: Tally,
+}
+
+/// Why a lane stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The reader's side closed, with or without a TLS farewell.
+    SourceClosed,
+    /// The writer's side does not take anything any more.
+    SinkClosed(io::Error),
+    /// The reader's side broke the protocol.
+    Breach(Breach),
+}
+
+impl Lane {
+    /// A lane that carried nothing yet.
+    pub(super) fn new(flow: Flow) -> Self {
+        Self {
+            flow,
+            buffer: vec![0; SMALLEST],
+            start: 0,
+            whole: 0,
+            end: 0,
+            unit_end: 0,
+            unflushed: false,
+            between_messages: true,
+            multiplexed: false,
+            closed: false,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Moves bytes until both sides have to be waited for; ready when the lane has stopped for good.
+    pub(super) fn poll_run<R, W>(&mut self, cx: &mut Context<'_>, from: &mut R, to: &mut W) -> Poll<Stop>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        loop {
+            let filled = match self.poll_fill(cx, from) {
+                Poll::Ready(Ok(())) => true,
+                // The last response still belongs to the workstation; a request of somebody who left belongs to nobody.
+                Poll::Ready(Err(Stop::SourceClosed)) if self.flow == Flow::Responses => {
+                    return self.poll_drain(cx, to).map(|_| Stop::SourceClosed);
+                }
+                Poll::Ready(Err(stop)) => return Poll::Ready(stop),
+                Poll::Pending => false,
+            };
+            match self.poll_drain(cx, to) {
+                Poll::Ready(Ok(())) if filled => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Stop::SinkClosed(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What was carried since it was last asked.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// Whether a message of one's own could follow what is whole in here.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.between_messages && !self.multiplexed
+    }
+
+    /// Writes out what is whole, and flushes.
+    pub(super) fn poll_drain<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut W,
+    ) -> Poll<io::Result<()>> {
+        while self.has_whole() {
+            if self.flow == Flow::Requests && self.unflushed && self.start == self.unit_end {
+                // The packet before has to be out, or the two could share a TLS record.
+                ready!(Pin::new(&mut *to).poll_flush(cx))?;
+                self.unflushed = false;
+            }
+            let upto = self.write_end();
+            let bytes = self.buffer.get(self.start..upto).unwrap_or_default();
+            match ready!(Pin::new(&mut *to).poll_write(cx, bytes))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.start += written,
+            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut *to).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until nothing more comes at once or the buffer is full: ready when it is full and worth writing.
+    fn poll_fill<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R) -> Poll<Result<(), Stop>> {
+        loop {
+            if self.closed {
+                return Poll::Ready(Err(Stop::SourceClosed));
+            }
+            if !self.make_room() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut room = ReadBuf::new(self.buffer.get_mut(self.end..).unwrap_or_default());
+            match ready!(Pin::new(&mut *from).poll_read(cx, &mut room)) {
+                Ok(()) if !room.filled().is_empty() => self.end += room.filled().len(),
+                // No driver says goodbye, and a reset is an end like any other.
+                Ok(()) | Err(_) => self.closed = true,
+            }
+            self.find_units().map_err(Stop::Breach)?;
+        }
+    }
+
+    fn find_units(&mut self) -> Result<(), Breach> {
+        while let Some(unit) = first_unit(self.flow, self.buffer.get(self.whole..self.end).unwrap_or_default())? {
+            self.whole += unit.length;
+            self.between_messages = unit.carries != Carries::Part;
+            self.multiplexed |= unit.multiplexed;
+            self.tally.packets += 1;
+            self.tally.bytes += unit.length as u64;
+            self.tally.messages += u64::from(unit.carries == Carries::Last);
+        }
+        Ok(())
+    }
+
+    /// The end of what may go out in one write.
+    fn write_end(&mut self) -> usize {
+        if self.flow == Flow::Responses {
+            return self.whole;
+        }
+        if self.start >= self.unit_end {
+            let ahead = self.buffer.get(self.start..self.whole).unwrap_or_default();
+            let length = first_unit(self.flow, ahead).ok().flatten().map_or(ahead.len(), |unit| unit.length);
+            self.unit_end = self.start + length;
+        }
+        self.unit_end
+    }
+
+    /// Whether there is room to read into, after moving and growing as far as that helps.
+    fn make_room(&mut self) -> bool {
+        if self.start == self.end {
+            (self.start, self.whole, self.end, self.unit_end) = (0, 0, 0, 0);
+        }
+        if self.end < self.buffer.len() {
+            return true;
+        }
+        if self.buffer.len() < LARGEST {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+            return true;
+        }
+        if self.start == 0 || self.has_whole() {
+            return false;
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.whole -= self.start;
+        (self.start, self.unit_end) = (0, 0);
+        true
+    }
+
+    fn has_whole(&self) -> bool {
+        self.start < self.whole
+    }
+}
+
+const SMALLEST: usize = 8 * 1024;
+const LARGEST: usize = 64 * 1024;
+const _: () = assert!(LONGEST_UNIT < LARGEST, "a full buffer without a whole unit would never move again");
