@@ -1,0 +1,167 @@
+//! Opening a log as it was left, which may be by a crash, or with something missing.
+//!
+//! Nothing that was acknowledged is dropped. Half a line at the end, or lines after the head that do not hold (a write
+//! that never was acknowledged), are kept aside. Where the log ends before its head, the next entry is chained to the
+//! head, so that the gap stays visible for ever.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::AuditError;
+use super::head::{Found, Head};
+use super::line::{self, SigningKey, Tip};
+use super::segment::{self, Segment};
+
+/// A log that can be written to.
+pub(super) struct Recovered {
+    pub(super) head: Head,
+    pub(super) segment: Segment,
+    /// What was found that the log itself has to tell.
+    pub(super) note: Option<String>,
+}
+
+/// Makes the folder and locks it against other writers.
+pub(super) fn take(folder: &Path) -> Result<File, AuditError> {
+    let unwritable = |error: io::Error| AuditError::Unwritable { cause: format!("{}: {error}", folder.display()) };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(unwritable)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    let lock = options.open(folder.join("lock")).map_err(unwritable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(AuditError::InUse { folder: folder.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(unwritable(error)),
+    }
+}
+
+/// Finds the end of the log.
+pub(super) fn recover(folder: &Path, key: Option<&SigningKey>) -> io::Result<Recovered> {
+    let found = Head::read(folder, key)?;
+    let segments = segment::list(folder)?;
+    let mut notes = Vec::new();
+    let Some((first, path)) = segments.last() else { return begin(folder, key, found) };
+
+    let end = Ending::read(path, key)?;
+    let (head, reaches) = match found {
+        Found::Head(head) => {
+            let reaches = head.tip.seq;
+            (head, reaches)
+        }
+        Found::Unsigned(head) => {
+            notes.push("the head was not signed with this key".to_owned());
+            let reaches = head.tip.seq;
+            (head, reaches)
+        }
+        Found::Unreadable | Found::Missing => {
+            notes.push("the head was missing or unreadable: entries at the end may be missing too".to_owned());
+            let genesis = genesis_of(&segments)?;
+            (Head { tip: Tip { seq: 0, hash: genesis.clone() }, genesis }, 0)
+        }
+    };
+    let last = end.last.clone().unwrap_or(Tip { seq: first.saturating_sub(1), hash: String::new() });
+    let (tip, segment) = if last.seq >= reaches && end.last.is_some() {
+        if end.total > end.sound {
+            let kept = set_aside(path, end.sound)?;
+            notes.push(format!(
+                "{} bytes of entries never acknowledged were set aside in {kept}",
+                end.total - end.sound
+            ));
+        }
+        (last, Segment::at(path.clone(), end.sound))
+    } else if reaches == last.seq && end.sound == 0 && end.total == 0 {
+        // A new segment that was made, and never written to.
+        (head.tip.clone(), Segment::at(path.clone(), 0))
+    } else if reaches == last.seq && end.last.is_none() {
+        let kept = set_aside(path, 0)?;
+        notes.push(format!("{} bytes of entries never acknowledged were set aside in {kept}", end.total));
+        (head.tip.clone(), Segment::at(path.clone(), 0))
+    } else {
+        notes.push(format!("entries {} to {reaches} are missing or damaged", last.seq + 1));
+        (head.tip.clone(), Segment::at(Segment::path_of(folder, reaches + 1), 0))
+    };
+    let head = Head { genesis: head.genesis, tip };
+    head.write(folder, key)?;
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    Ok(Recovered { head, segment, note })
+}
+
+/// A log without segments: a new one, or one that lost them all.
+fn begin(folder: &Path, key: Option<&SigningKey>, found: Found) -> io::Result<Recovered> {
+    let (head, note) = match found {
+        Found::Head(head) if head.tip.seq == 0 => (head, None),
+        Found::Head(head) | Found::Unsigned(head) => {
+            let note = format!("entries 1 to {} are missing", head.tip.seq);
+            (head, Some(note))
+        }
+        Found::Missing => (Head::first()?, None),
+        Found::Unreadable => (Head::first()?, Some("the head was unreadable: a whole log may be missing".to_owned())),
+    };
+    head.write(folder, key)?;
+    segment::sync_folder(Some(folder))?;
+    segment::sync_folder(folder.parent().filter(|parent| !parent.as_os_str().is_empty()))?;
+    let segment = Segment::at(Segment::path_of(folder, head.tip.seq + 1), 0);
+    Ok(Recovered { head, segment, note })
+}
+
+/// The end of a segment.
+struct Ending {
+    /// The last sound line before any that is not.
+    last: Option<Tip>,
+    /// Up to where its lines are sound and chained.
+    sound: u64,
+    /// All of it.
+    total: u64,
+}
+
+impl Ending {
+    fn read(path: &Path, key: Option<&SigningKey>) -> io::Result<Self> {
+        let content = std::fs::read(path)?;
+        let mut ending = Self { last: None, sound: 0, total: content.len() as u64 };
+        for line in content.split_inclusive(|byte| *byte == b'\n') {
+            let Some(Ok(link)) = line.strip_suffix(b"\n").map(|line| line::read(line, key)) else { break };
+            let chained = |last: &Tip| last.hash == link.prev && last.seq + 1 == link.tip.seq;
+            if !ending.last.as_ref().is_none_or(chained) {
+                break;
+            }
+            ending.sound += line.len() as u64;
+            ending.last = Some(link.tip);
+        }
+        Ok(ending)
+    }
+}
+
+/// What the first entry of the log is chained to.
+fn genesis_of(segments: &[(u64, PathBuf)]) -> io::Result<String> {
+    let Some((1, path)) = segments.first() else { return Ok(Head::first()?.genesis) };
+    let content = std::fs::read(path)?;
+    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(line::read(line, None).map_or(Head::first()?.genesis, |link| link.prev))
+}
+
+/// Copies what stands after `from` into a file of its own, and cuts it off.
+fn set_aside(path: &Path, from: u64) -> io::Result<String> {
+    let content = std::fs::read(path)?;
+    let rest = content.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut number = 0;
+    let kept = loop {
+        let name = format!("torn-{stem}-{from}-{number}.bin");
+        if !path.with_file_name(&name).exists() {
+            break name;
+        }
+        number += 1;
+    };
+    let aside = path.with_file_name(&kept);
+    std::fs::write(&aside, rest)?;
+    File::open(&aside)?.sync_all()?;
+    segment::sync_folder(path.parent())?;
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(from)?;
+    file.sync_all()?;
+    Ok(kept)
+}
