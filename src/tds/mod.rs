@@ -1,1 +1,28 @@
-//! See the map in `lib.rs`.
+//! MS-TDS, the protocol of Microsoft SQL Server, from version 7.1 to 7.4 and 8.0: bytes in, bytes out.
+//!
+//! No I/O, no clock, no `unsafe`, no indexing. What is read is not trusted, from either side: nothing panics, and no
+//! length in the input reserves memory for bytes that are not there.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`packet`] | packets, messages cut into them and put together again |
+//! | [`prelogin`] | PRELOGIN, both ways |
+//! | [`login7`] | LOGIN7: decode, edit, encode |
+//! | [`token`] | what a server answers, and the walk over its login response |
+
+pub mod cursor;
+mod error;
+pub mod login7;
+pub mod packet;
+pub mod prelogin;
+pub mod token;
+mod version;
+
+pub use error::{DecodeError, EncodeError};
+pub use login7::Login7;
+pub use packet::{
+    HEADER_LEN, Message, MessageWriter, PacketHeader, PacketType, Progress, Reassembler, Status, packetise,
+};
+pub use prelogin::{Encryption, PreLogin};
+pub use token::Token;
+pub use version::TdsVersion;
