@@ -1,0 +1,49 @@
+"""pymssql, over the FreeTDS that its wheel carries. Where FreeTDS reads a setting only from its configuration file, one is written."""
+
+import freetds
+from dbapi import DbApi
+from job import NUMBERS, NotApplicable, failing, serve
+
+
+class Pymssql(DbApi):
+    mark = "%s"
+
+    def connect(self, job, packet_size=None, timeout=0):
+        if job.get("token"):
+            raise NotApplicable("FreeTDS has no access tokens (FEDAUTH)")
+        freetds.configure(job, packet_size, strict=job["mode"] == "strict")
+        import pymssql
+
+        return pymssql.connect(
+            server=freetds.SERVER, user=job["user"], password=job["password"], database=job["database"], appname=job["app_name"],
+            timeout=timeout, login_timeout=20, autocommit=True, tds_version="7.4", use_datetime2=True,
+        )
+
+    def told(self, job):
+        return {"host": freetds.own_host_name(), "app": job["app_name"]}
+
+    def begin(self, connection):
+        connection.autocommit(False)
+
+    def end(self, connection):
+        connection.autocommit(True)
+
+    def load(self, job, connection, table, rows):
+        if not hasattr(connection, "bulk_copy"):
+            raise NotApplicable("this pymssql has no bulk_copy")
+        connection.bulk_copy(table, rows)
+
+    def cancel(self, job):
+        """The driver cancels from its own thread only: in the middle of a result."""
+        with self.open(job) as connection:
+            session = self.one(connection, "SELECT @@SPID")[0]
+            cursor = connection.cursor()
+            cursor.execute(f"SELECT id, label, REPLICATE(N'x', 400) AS padding FROM {NUMBERS} ORDER BY id")
+            cursor.fetchmany(100)
+            failed = failing(connection._conn.cancel)
+            return {"error": "cancelled" if failed["error"] is None else failed["error"], "seconds": failed["seconds"],
+                    "same_session": self.one(connection, "SELECT @@SPID")[0] == session}
+
+
+if __name__ == "__main__":
+    serve(Pymssql())
