@@ -12,6 +12,8 @@
     reason = "tests fail by panicking, and are not the product"
 )]
 
+mod architecture;
+mod dependencies;
 mod support;
 mod web_pages;
 mod wire_tunnel;
