@@ -17,6 +17,7 @@
 
 mod entry;
 mod head;
+mod ledger;
 mod line;
 mod log;
 mod recover;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 pub use entry::{Actor, Entry, Outcome};
+pub use ledger::Ledger;
 pub use line::SigningKey;
 pub use verify::{Finding, Verified, VerifyError, verify, verify_signed};
 

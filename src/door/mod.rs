@@ -1,1 +1,12 @@
-//! See the map in `lib.rs`.
+//! The listeners: bound in a first phase, served in a second. Each connection is told apart by its first bytes and
+//! goes, with its [`Admission`], to whoever is registered for its kind.
+
+pub mod bind;
+pub mod limits;
+pub mod serve;
+pub mod sniff;
+
+pub use bind::{BindError, Bound, bind};
+pub use limits::{Admission, HalfOpen};
+pub use serve::{Connection, Door, Handler};
+pub use sniff::{Incomplete, Kind, sniff};

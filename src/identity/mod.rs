@@ -1,1 +1,103 @@
-//! See the map in `lib.rs`.
+//! Who may come in: accounts, groups, devices, passes, tokens, passwords, throttling.
+//!
+//! [`Identity`] is the one service. Its changes are asked for by an [`Actor`](crate::audit::Actor), recorded in the
+//! audit before they are made ([`Ledger`]), durable before they return, and published as [`Event`]s then. It does not
+//! decide who may ask for them: the administration service does, which everything goes through.
+
+mod accounts;
+mod devices;
+mod error;
+pub mod generated;
+mod groups;
+mod hasher;
+mod memory;
+mod passes;
+pub mod password;
+mod records;
+mod sign_in;
+mod throttle;
+mod tokens;
+mod valid;
+
+use std::sync::Arc;
+
+pub use accounts::{Alteration, NewAccount};
+pub use error::{IdentityError, SignInError};
+pub use records::{Account, Device, Group, Member, Pass, Token, tables};
+pub use sign_in::Presented;
+
+use crate::audit::{Audit, Entry, Ledger};
+use crate::config;
+use crate::domain::{Event, Events};
+use crate::platform::Clock;
+use crate::store::{Change, Store};
+use hasher::Hasher;
+use memory::Memory;
+use throttle::{Limits, Throttle};
+
+/// Accounts and what signs them in. Clones are handles to the same service.
+#[derive(Clone)]
+pub struct Identity {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    events: Events,
+    hasher: Hasher,
+    memory: Memory,
+    throttle: Throttle,
+}
+
+impl Identity {
+    /// The service over a store that was opened with this room's [`tables`].
+    pub fn open(
+        store: Store,
+        audit: Audit,
+        clock: Arc<dyn Clock>,
+        events: Events,
+        settings: &config::SignIn,
+    ) -> Result<Self, IdentityError> {
+        let limits = Limits {
+            free_tries: u32::try_from(settings.throttle_free_tries).unwrap_or(u32::MAX),
+            first_delay: settings.throttle_first_delay,
+            longest_delay: settings.throttle_longest_delay,
+        };
+        let inner = Inner {
+            ledger: Ledger::new(store.clone(), audit),
+            store,
+            clock,
+            events,
+            hasher: Hasher::new(settings.hashing_places)?,
+            memory: Memory::new(settings.remember_for)?,
+            throttle: Throttle::new(limits),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// How many password hashes were computed since the start.
+    pub fn hashes_computed(&self) -> u64 {
+        self.inner.hasher.computed()
+    }
+
+    /// Makes a change once the audit has what `entry` says of it.
+    async fn change<R: Send + 'static>(
+        &self,
+        change: impl Fn(&mut Change<'_>) -> Result<R, IdentityError> + Send + Sync + 'static,
+        entry: impl Fn(&R) -> Entry,
+    ) -> Result<R, IdentityError> {
+        self.inner.ledger.change(change, entry).await
+    }
+
+    fn publish(&self, event: Event) {
+        self.inner.events.publish(&event);
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity")
+    }
+}

@@ -78,6 +78,11 @@ impl<S> PreLoginTunnel<S> {
         Self::new(inner, Role::Client)
     }
 
+    /// A stream that never wrapped anything: the same type for TDS 8.0, where TLS comes first.
+    pub fn bare(inner: S) -> Self {
+        Self { wrapping: false, ..Self::client(inner) }
+    }
+
     /// From now on bytes pass as they are. Fails when the peer's last packet is still incomplete, or an own flight is
     /// still on its way: both mean that the handshake is not over.
     pub fn finish_handshake(&mut self) -> io::Result<()> {

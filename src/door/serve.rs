@@ -1,0 +1,193 @@
+//! The second phase: connections are accepted, counted, told apart, and handed over.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::bind::Bound;
+use super::limits::{Admission, HalfOpen};
+use super::sniff::{ENOUGH, Kind, sniff};
+use crate::platform::clock::within;
+use crate::platform::{Clock, Tasks};
+
+/// A connection whose first bytes were looked at, and not taken.
+#[derive(Debug)]
+pub struct Connection {
+    /// The stream, from its first byte.
+    pub stream: TcpStream,
+    /// Who is there. An IPv4 address is one, through whichever socket it came.
+    pub peer: SocketAddr,
+    /// The address that was called.
+    pub local: SocketAddr,
+    /// What it is.
+    pub kind: Kind,
+    /// Its place among the half-open: to be dropped as soon as it has signed in.
+    pub admission: Admission,
+}
+
+impl Connection {
+    /// From now on dropping the stream resets the connection, and what was not sent yet is thrown away.
+    pub fn reset_on_close(&self) {
+        reset_on_close(&self.stream);
+    }
+}
+
+/// From now on dropping `stream` resets the connection, and what was not sent yet is thrown away.
+pub fn reset_on_close(stream: &TcpStream) {
+    // Where it fails the connection is closed in the ordinary way.
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// Takes connections over.
+pub trait Handler: Send + Sync + 'static {
+    /// Serves a connection to its end.
+    fn handle(&self, connection: Connection) -> BoxFuture<'static, ()>;
+}
+
+impl<F, Served> Handler for F
+where
+    F: Fn(Connection) -> Served + Send + Sync + 'static,
+    Served: Future<Output = ()> + Send + 'static,
+{
+    fn handle(&self, connection: Connection) -> BoxFuture<'static, ()> {
+        Box::pin(self(connection))
+    }
+}
+
+/// Who serves what comes in through one set of listeners. What nobody is registered for is closed.
+#[derive(Clone)]
+pub struct Door {
+    tasks: Tasks,
+    clock: Arc<dyn Clock>,
+    half_open: HalfOpen,
+    silence: Duration,
+    handlers: Vec<(Kind, Arc<dyn Handler>)>,
+}
+
+impl Door {
+    /// A door that leads nowhere yet. Who says nothing for `silence` is shown out.
+    pub fn new(tasks: Tasks, clock: Arc<dyn Clock>, half_open: HalfOpen, silence: Duration) -> Self {
+        Self { tasks, clock, half_open, silence, handlers: Vec::new() }
+    }
+
+    /// Connections of this kind go to `handler`.
+    pub fn on(mut self, kind: Kind, handler: impl Handler) -> Self {
+        self.handlers.push((kind, Arc::new(handler)));
+        self
+    }
+
+    /// Serves what was bound, in the background, until the tasks are told to stop.
+    pub fn serve(self, bound: Bound) {
+        let door = Arc::new(self);
+        for listener in bound.listeners {
+            let here = Arc::clone(&door);
+            door.tasks.spawn("listener", async move { here.accept_from(listener).await });
+        }
+    }
+
+    async fn accept_from(self: Arc<Self>, listener: TcpListener) {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.tasks.stopping() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    pause = SHORTEST_PAUSE;
+                    self.welcome(stream, peer);
+                }
+                // Whoever it was has left again.
+                Err(error) if is_the_peers(&error) => {}
+                // Out of descriptors or memory: trying again at once would only burn what is left.
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections");
+                    self.clock.sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let Some(admission) = self.half_open.admit(peer.ip()) else {
+            reset_on_close(&stream);
+            return;
+        };
+        let door = Arc::clone(self);
+        self.tasks.spawn("connection", async move { door.hand_over(stream, peer, admission).await });
+    }
+
+    async fn hand_over(&self, stream: TcpStream, peer: SocketAddr, admission: Admission) {
+        let Ok(local) = stream.local_addr() else { return };
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        prepare(&stream);
+        let told = tokio::select! {
+            biased;
+            () = self.tasks.stopping() => return,
+            told = within(&*self.clock, self.silence, self.first_bytes(&stream)) => told,
+        };
+        let kind = match told {
+            Ok(Ok(Some(kind))) => kind,
+            // MultiSubnetFailover opens a connection to each address and drops all but one; port scanners do the same.
+            Ok(Ok(None)) => return tracing::debug!(peer.ip = %peer.ip(), "closed before its first byte"),
+            Ok(Err(error)) => return tracing::debug!(peer.ip = %peer.ip(), %error, "failed before its first bytes"),
+            Err(_) => return tracing::debug!(peer.ip = %peer.ip(), "said nothing"),
+        };
+        match self.handlers.iter().find(|(of, _)| *of == kind) {
+            Some((_, handler)) => handler.handle(Connection { stream, peer, local, kind, admission }).await,
+            None => tracing::debug!(peer.ip = %peer.ip(), ?kind, "nothing of this kind is served here"),
+        }
+    }
+
+    /// What the connection is; nothing when it ended before it said so.
+    async fn first_bytes(&self, stream: &TcpStream) -> io::Result<Option<Kind>> {
+        let mut bytes = [0; ENOUGH];
+        let mut seen = 0;
+        loop {
+            let there = stream.peek(&mut bytes).await?;
+            if there == 0 {
+                return Ok(None);
+            }
+            if let Ok(kind) = sniff(bytes.get(..there).unwrap_or_default()) {
+                return Ok(Some(kind));
+            }
+            // Bytes that were seen already are shown again at once, so waiting for more takes a pause.
+            if there == seen {
+                self.clock.sleep(SHORTEST_PAUSE).await;
+            }
+            seen = there;
+        }
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds: Vec<_> = self.handlers.iter().map(|(kind, _)| kind).collect();
+        f.debug_struct("Door").field("kinds", &kinds).finish_non_exhaustive()
+    }
+}
+
+/// Answers leave at once; a workstation that vanished is noticed in the end. Neither option is worth failing for.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let keepalive = socket2::TcpKeepalive::new().with_time(QUIET).with_interval(PROBES);
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted)
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(30);
+const PROBES: Duration = Duration::from_secs(10);

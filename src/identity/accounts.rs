@@ -1,0 +1,285 @@
+//! Accounts: added, found, altered, removed.
+
+use super::error::IdentityError;
+use super::password::NewPassword;
+use super::records::{
+    Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
+};
+use super::{Identity, hasher};
+use crate::audit::{Actor, Entry};
+use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
+use crate::store::{Change, StoreError, prefix};
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its name.
+    pub name: Name,
+    /// What it may do at the appliance.
+    pub role: Role,
+    /// Its password; without one it signs in by passes, devices and tokens alone.
+    pub password: Option<Secret>,
+    /// Whether its own password opens the gateway.
+    pub password_at_gateway: bool,
+    /// The database taken when a login names none.
+    pub default_database: Option<DatabaseId>,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+}
+
+/// A change of an account. Each but the last ends what the account has signed in.
+#[derive(Debug, Clone)]
+pub enum Alteration {
+    /// It may sign in again.
+    Enable,
+    /// It may not sign in.
+    Disable,
+    /// It gets another role.
+    Role(Role),
+    /// It gets another password: made by [`Identity::set_password`].
+    Password(PasswordRecord),
+    /// Its own password opens the gateway from now on, or does not.
+    PasswordAtGateway(bool),
+    /// It ends then, or never.
+    Expires(Option<Timestamp>),
+    /// Another database is taken when a login names none.
+    DefaultDatabase(Option<DatabaseId>),
+}
+
+impl NewAccount {
+    /// A member of this name, whose password, once it has one, opens the gateway.
+    pub fn member(name: Name) -> Self {
+        Self {
+            name,
+            role: Role::Member,
+            password: None,
+            password_at_gateway: true,
+            default_database: None,
+            expires: None,
+        }
+    }
+}
+
+impl Identity {
+    /// Makes an account.
+    pub async fn add_account(&self, actor: &Actor, new: NewAccount) -> Result<Account, IdentityError> {
+        let password = match new.password {
+            Some(chosen) => Some(self.hashed(chosen, &new.name).await?),
+            None => None,
+        };
+        let account = Account {
+            id: AccountId::random(),
+            name: new.name,
+            role: new.role,
+            enabled: true,
+            password,
+            password_at_gateway: new.password_at_gateway,
+            generation: 1,
+            default_database: new.default_database,
+            expires: new.expires,
+            created: self.inner.clock.now(),
+        };
+        let insert = move |state: &mut Change<'_>| {
+            take_name(state, &account.name, NameOwner::Account(account.id))?;
+            state.put::<Accounts>(&account.id, &account)?;
+            Ok(account.clone())
+        };
+        let entry = |account: &Account| {
+            Entry::new(actor.clone(), "account.add")
+                .subject(account.name.as_str())
+                .detail("role", account.role.as_str())
+        };
+        let account: Account = self.change(insert, entry).await?;
+        self.publish(Event::AccountChanged(account.id));
+        Ok(account)
+    }
+
+    /// Every account, by name.
+    pub fn accounts(&self) -> Result<Vec<Account>, IdentityError> {
+        let mut accounts: Vec<Account> = self.inner.store.scan::<Accounts>()?.into_iter().map(|(_, a)| a).collect();
+        accounts.sort_by_key(|account| account.name.folded());
+        Ok(accounts)
+    }
+
+    /// The account with this id, if it is there.
+    pub fn account_by_id(&self, id: AccountId) -> Result<Option<Account>, IdentityError> {
+        Ok(self.inner.store.read::<Accounts>(&id)?)
+    }
+
+    /// The account with this name or id.
+    pub fn account(&self, name_or_id: &str) -> Result<Account, IdentityError> {
+        let by_name = self.account_named(name_or_id)?;
+        let by_id = || name_or_id.parse().ok().map(|id| self.account_by_id(id)).transpose();
+        let found = match by_name {
+            Some(account) => Some(account),
+            None => by_id()?.flatten(),
+        };
+        found.ok_or_else(|| IdentityError::NoSuch { kind: "account", name: name_or_id.to_owned() })
+    }
+
+    /// The account with this name.
+    pub(super) fn account_named(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        match self.inner.store.read::<Names>(&crate::domain::name::fold(name))? {
+            Some(NameOwner::Account(id)) => self.inner.store.read::<Accounts>(&id),
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives an account another password.
+    pub async fn set_password(&self, actor: &Actor, id: AccountId, chosen: Secret) -> Result<Account, IdentityError> {
+        let account = self.account_by_id(id)?.ok_or_else(|| no_such(id))?;
+        let record = self.hashed(chosen, &account.name).await?;
+        self.alter_account(actor, id, Alteration::Password(record)).await
+    }
+
+    /// Alters an account; what was signed in before is no longer valid, except for another default database.
+    pub async fn alter_account(
+        &self,
+        actor: &Actor,
+        id: AccountId,
+        alteration: Alteration,
+    ) -> Result<Account, IdentityError> {
+        let (action, detail) = (alteration.action(), alteration.detail());
+        let alter = move |state: &mut Change<'_>| {
+            let mut account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
+            let was_administering = administers(&account);
+            alteration.apply(&mut account);
+            state.put::<Accounts>(&id, &account)?;
+            if was_administering && !administers(&account) {
+                somebody_administers(state)?;
+            }
+            Ok(account)
+        };
+        let entry = |account: &Account| {
+            let entry = Entry::new(actor.clone(), action).subject(account.name.as_str());
+            match &detail {
+                Some((key, value)) => entry.detail(key, value.as_str()),
+                None => entry,
+            }
+        };
+        let account: Account = self.change(alter, entry).await?;
+        self.inner.memory.forget(id);
+        self.publish(Event::AccountChanged(id));
+        Ok(account)
+    }
+
+    /// Removes an account with its devices, passes, tokens and memberships.
+    pub async fn remove_account(&self, actor: &Actor, id: AccountId) -> Result<Account, IdentityError> {
+        let remove = move |state: &mut Change<'_>| {
+            let account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
+            state.remove::<Accounts>(&id)?;
+            state.remove::<Names>(&account.name.folded())?;
+            remove_belongings(state, id)?;
+            if administers(&account) {
+                somebody_administers(state)?;
+            }
+            Ok(account)
+        };
+        let entry = |account: &Account| Entry::new(actor.clone(), "account.remove").subject(account.name.as_str());
+        let account: Account = self.change(remove, entry).await?;
+        self.inner.memory.forget(id);
+        self.publish(Event::AccountRemoved(id));
+        Ok(account)
+    }
+
+    /// The record of a chosen password, if the rules accept it. Judging and hashing both run where they may take a while.
+    async fn hashed(&self, chosen: Secret, name: &Name) -> Result<PasswordRecord, IdentityError> {
+        let name = name.as_str().to_owned();
+        let work = move |function: &hasher::Function| {
+            let password = NewPassword::parse(&chosen, &[&name])?;
+            Ok::<_, IdentityError>(PasswordRecord(function.record(password.secret())?))
+        };
+        self.inner.hasher.run(work).await?
+    }
+}
+
+impl Alteration {
+    fn apply(self: &Self, account: &mut Account) {
+        match self {
+            Self::Enable => account.enabled = true,
+            Self::Disable => account.enabled = false,
+            Self::Role(role) => account.role = *role,
+            Self::Password(record) => account.password = Some(record.clone()),
+            Self::PasswordAtGateway(allowed) => account.password_at_gateway = *allowed,
+            Self::Expires(when) => account.expires = *when,
+            Self::DefaultDatabase(database) => account.default_database = *database,
+        }
+        if !matches!(self, Self::DefaultDatabase(_)) {
+            account.generation = account.generation.saturating_add(1);
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Enable => "account.enable",
+            Self::Disable => "account.disable",
+            Self::Role(_) => "account.role",
+            Self::Password(_) => "account.password",
+            Self::PasswordAtGateway(_) => "account.password-at-gateway",
+            Self::Expires(_) => "account.expires",
+            Self::DefaultDatabase(_) => "account.default-database",
+        }
+    }
+
+    fn detail(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Enable | Self::Disable | Self::Password(_) => None,
+            Self::Role(role) => Some(("role", role.to_string())),
+            Self::PasswordAtGateway(allowed) => Some(("allowed", allowed.to_string())),
+            Self::Expires(when) => Some(("expires", when.map_or("never".to_owned(), |when| when.to_string()))),
+            Self::DefaultDatabase(id) => Some(("database", id.map_or("none".to_owned(), |id| id.to_string()))),
+        }
+    }
+}
+
+/// Takes a name for its owner; names are unique among accounts and devices.
+pub(super) fn take_name(state: &mut Change<'_>, name: &Name, owner: NameOwner) -> Result<(), IdentityError> {
+    let folded = name.folded();
+    if state.read::<Names>(&folded)?.is_some() {
+        return Err(IdentityError::NameTaken(name.to_string()));
+    }
+    Ok(state.put::<Names>(&folded, &owner)?)
+}
+
+/// The account, as long as it may sign in: only such a one gets devices, passes and tokens.
+pub(super) fn active(state: &Change<'_>, id: AccountId, now: Timestamp) -> Result<Account, IdentityError> {
+    let account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
+    let ended = account.expires.is_some_and(|expires| expires <= now);
+    if account.enabled && !ended { Ok(account) } else { Err(IdentityError::NotActive) }
+}
+
+fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreError> {
+    for (key, device) in state.scan::<Devices>()?.into_iter().filter(|(_, device)| device.account == id) {
+        state.remove::<Devices>(&key)?;
+        state.remove::<Names>(&device.name.folded())?;
+        state.remove::<Secrets>(&device.hash)?;
+    }
+    for (key, pass) in state.scan::<Passes>()?.into_iter().filter(|(_, pass)| pass.account == id) {
+        state.remove::<Passes>(&key)?;
+        state.remove::<Secrets>(&pass.hash)?;
+    }
+    for (key, token) in state.scan::<Tokens>()?.into_iter().filter(|(_, token)| token.account == id) {
+        state.remove::<Tokens>(&key)?;
+        state.remove::<Secrets>(&token.hash)?;
+    }
+    let member = Member::Account(id);
+    for ((_, group), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {
+        state.remove::<Memberships>(&(member, group))?;
+        state.remove::<Members>(&(group, member))?;
+    }
+    Ok(())
+}
+
+/// Whether it can administer the appliance for as long as nobody changes it.
+fn administers(account: &Account) -> bool {
+    account.role == Role::Administrator && account.enabled && account.expires.is_none()
+}
+
+fn somebody_administers(state: &Change<'_>) -> Result<(), IdentityError> {
+    let left = state.scan::<Accounts>()?.iter().any(|(_, account)| administers(account));
+    if left { Ok(()) } else { Err(IdentityError::LastAdministrator) }
+}
+
+fn no_such(id: AccountId) -> IdentityError {
+    IdentityError::NoSuch { kind: "account", name: id.to_string() }
+}

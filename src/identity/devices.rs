@@ -1,0 +1,87 @@
+//! Devices: enrolled workstations, each with a secret of its own.
+
+use super::Identity;
+use super::accounts::{active, take_name};
+use super::error::IdentityError;
+use super::generated::Kind;
+use super::records::{Device, Devices, NameOwner, Names, Passes, SecretHash, SecretOwner, Secrets};
+use crate::audit::{Actor, Entry};
+use crate::domain::{AccountId, DeviceId, Event, Name, PassId, Secret};
+use crate::store::{Change, StoreError};
+
+impl Identity {
+    /// Enrols a device that acts for an account. Its secret is in the answer, and nowhere else.
+    pub async fn add_device(
+        &self,
+        actor: &Actor,
+        name: Name,
+        account: AccountId,
+    ) -> Result<(Device, Secret), IdentityError> {
+        let secret = Kind::Device.generate()?;
+        let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::Device, &secret));
+        let device = Device { id: DeviceId::random(), name, account, hash, created: now };
+        let insert = move |state: &mut Change<'_>| {
+            let owner = active(state, account, now)?;
+            take_name(state, &device.name, NameOwner::Device(device.id))?;
+            state.put::<Devices>(&device.id, &device)?;
+            state.put::<Secrets>(&device.hash, &SecretOwner::Device(device.id))?;
+            Ok((device.clone(), owner.name))
+        };
+        let entry = |(device, owner): &(Device, Name)| {
+            Entry::new(actor.clone(), "device.add").subject(device.name.as_str()).detail("account", owner.as_str())
+        };
+        let (device, _) = self.change(insert, entry).await?;
+        Ok((device, secret))
+    }
+
+    /// Every device, by name.
+    pub fn devices(&self) -> Result<Vec<Device>, IdentityError> {
+        let mut devices: Vec<Device> = self.inner.store.scan::<Devices>()?.into_iter().map(|(_, d)| d).collect();
+        devices.sort_by_key(|device| device.name.folded());
+        Ok(devices)
+    }
+
+    /// The device with this name or id.
+    pub fn device(&self, name_or_id: &str) -> Result<Device, IdentityError> {
+        let id = match self.inner.store.read::<Names>(&crate::domain::name::fold(name_or_id))? {
+            Some(NameOwner::Device(id)) => Some(id),
+            _ => name_or_id.parse().ok(),
+        };
+        let found = id.map(|id| self.inner.store.read::<Devices>(&id)).transpose()?.flatten();
+        found.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: name_or_id.to_owned() })
+    }
+
+    /// Revokes a device, with the passes that it was given.
+    pub async fn revoke_device(&self, actor: &Actor, id: DeviceId) -> Result<Device, IdentityError> {
+        let revoke = move |state: &mut Change<'_>| {
+            let device = state.read::<Devices>(&id)?;
+            let device = device.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: id.to_string() })?;
+            state.remove::<Devices>(&id)?;
+            state.remove::<Names>(&device.name.folded())?;
+            state.remove::<Secrets>(&device.hash)?;
+            Ok((device, remove_passes(state, id)?))
+        };
+        let entry = |(device, _): &(Device, Vec<PassId>)| {
+            Entry::new(actor.clone(), "device.revoke").subject(device.name.as_str())
+        };
+        let (device, passes) = self.change(revoke, entry).await?;
+        self.publish(Event::DeviceRevoked(id));
+        passes.into_iter().for_each(|pass| self.publish(Event::PassRevoked(pass)));
+        Ok(device)
+    }
+
+    /// What a generated secret is found by.
+    pub(super) fn secret_hash(&self, kind: Kind, secret: &Secret) -> SecretHash {
+        SecretHash(self.inner.store.keyed_hash(kind.purpose(), secret.expose().as_bytes()))
+    }
+}
+
+fn remove_passes(state: &mut Change<'_>, device: DeviceId) -> Result<Vec<PassId>, StoreError> {
+    let of_device = |device| move |entry: &(PassId, super::Pass)| entry.1.device == Some(device);
+    let passes: Vec<_> = state.scan::<Passes>()?.into_iter().filter(of_device(device)).collect();
+    for (id, pass) in &passes {
+        state.remove::<Passes>(id)?;
+        state.remove::<Secrets>(&pass.hash)?;
+    }
+    Ok(passes.into_iter().map(|(id, _)| id).collect())
+}

@@ -1,0 +1,178 @@
+//! What can go wrong: when signing in, and when changing who may.
+
+use std::time::Duration;
+
+use super::generated::NoRandomness;
+use super::hasher::HashError;
+use super::password::PasswordError;
+use crate::audit::AuditError;
+use crate::domain::{NameError, Side};
+use crate::store::StoreError;
+
+/// Why somebody is not signed in.
+///
+/// A wrong secret is told before anything else about the account: who does not know it learns nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// No such name, or not its secret. The workstation's side.
+    #[error("unknown name or wrong secret")]
+    Wrong,
+    /// The secret is right, but the account is disabled. The operator's side.
+    #[error("the account is disabled")]
+    Disabled,
+    /// The secret is right, but it or the account has ended. The workstation's side: it needs a new one.
+    #[error("the account or its credential has expired")]
+    Expired,
+    /// Too many wrong tries. The workstation's side; it passes.
+    #[error("too many wrong tries; the next is possible in {} s", whole_seconds(*retry_after))]
+    Throttled {
+        /// How long until the next try counts.
+        retry_after: Duration,
+    },
+    /// The password is right, but the account's policy wants a pass, a device or a token here. The operator's side.
+    #[error("the account may not use its password here")]
+    PasswordNotAllowed,
+    /// Too many sign-ins at once. The appliance's side; it passes.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// The appliance's own state cannot be read, or hashing failed. The appliance's side.
+    #[error("sign-in is not possible now")]
+    Unavailable(#[source] Unavailable),
+}
+
+/// What of the appliance failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The hash function.
+    #[error(transparent)]
+    Hash(HashError),
+}
+
+impl SignInError {
+    /// What the person at the workstation is told.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Wrong => "Login failed: the user name or the password is not right.".into(),
+            Self::Disabled => "This account is disabled. Ask your administrator.".into(),
+            Self::Expired => "This account or password has expired. Get a new one, or ask your administrator.".into(),
+            Self::Throttled { retry_after } => {
+                format!("Too many failed logins. Try again in {} seconds.", whole_seconds(*retry_after))
+            }
+            Self::PasswordNotAllowed => {
+                "This account cannot use its password here. Use a pass, a device or an access token.".into()
+            }
+            Self::Busy => "Too many logins at once. Try again in a moment.".into(),
+            Self::Unavailable(_) => "Gatehouse cannot check logins now. Try again in a moment.".into(),
+        }
+    }
+
+    /// The reason in the audit.
+    pub fn audit_reason(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong-secret",
+            Self::Disabled => "account-disabled",
+            Self::Expired => "expired",
+            Self::Throttled { .. } => "throttled",
+            Self::PasswordNotAllowed => "password-not-allowed",
+            Self::Busy => "busy",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Wrong | Self::Expired | Self::Throttled { .. } => Side::Workstation,
+            Self::Disabled | Self::PasswordNotAllowed => Side::Operator,
+            Self::Busy | Self::Unavailable(_) => Side::Appliance,
+        }
+    }
+}
+
+impl From<StoreError> for SignInError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<HashError> for SignInError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Busy,
+            HashError::Failed => Self::Unavailable(Unavailable::Hash(error)),
+        }
+    }
+}
+
+/// Why identity did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Nothing has that name or id. The operator's side.
+    #[error("there is no {kind} {name:?}")]
+    NoSuch {
+        /// What was looked for.
+        kind: &'static str,
+        /// The name or id.
+        name: String,
+    },
+    /// The name is taken. The operator's side.
+    #[error("the name {0:?} is taken")]
+    NameTaken(String),
+    /// Not a name. The operator's side.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Not an acceptable password. The operator's side.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The change would leave nobody to administer the appliance. The operator's side.
+    #[error("this is the last administrator that is enabled and never expires; make another one first")]
+    LastAdministrator,
+    /// The group would contain itself. The operator's side.
+    #[error("the group would contain itself")]
+    Cycle,
+    /// The member is in the group already, or is not. The operator's side.
+    #[error("the group {} this member", if *.is_member { "already has" } else { "does not have" })]
+    Membership {
+        /// Whether it is a member.
+        is_member: bool,
+    },
+    /// The life of a pass or token is outside its bounds. The operator's side.
+    #[error("the lifetime has to be between {0}")]
+    Lifetime(&'static str),
+    /// The account is disabled or has expired, so it gets no new secrets. The operator's side.
+    #[error("the account is disabled or has expired")]
+    NotActive,
+    /// A label or another text is too long. The operator's side.
+    #[error("a label has at most 100 characters")]
+    Label,
+    /// Too many hashes are being computed. The appliance's side; it passes.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The machine gives no random numbers. The appliance's side.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// The state cannot be read or written. The appliance's side.
+    #[error("the state could not be read or written")]
+    Store(#[from] StoreError),
+    /// The audit could not be written, so nothing was changed. The appliance's side.
+    #[error("nothing was changed, because the audit could not be written")]
+    Audit(#[from] AuditError),
+}
+
+impl IdentityError {
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Hash(_) | Self::Randomness(_) | Self::Store(_) | Self::Audit(_) => Side::Appliance,
+            _ => Side::Operator,
+        }
+    }
+}
+
+/// Seconds, rounded up: a wait that is announced too short only makes another refusal.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}

@@ -1,0 +1,124 @@
+//! Secrets that the appliance makes: passes, device secrets, access tokens; and passwords made on request.
+//!
+//! A generated secret has 256 bits, so it needs no slow hash: the store keeps a keyed hash of it, and finds it by that.
+
+use crate::domain::Secret;
+
+/// What a generated secret is for; its first characters tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A short-lived SQL pass: `ghp_…`.
+    Pass,
+    /// The secret of a device: `ghd_…`.
+    Device,
+    /// An access token: `ght_…`.
+    Token,
+}
+
+/// The machine gave no random bytes. The appliance's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random numbers")]
+pub struct NoRandomness;
+
+impl Kind {
+    /// The characters that its secrets begin with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Pass => "ghp_",
+            Self::Device => "ghd_",
+            Self::Token => "ght_",
+        }
+    }
+
+    /// The name under which the store's keyed hash tells its secrets from the others'.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Pass => "identity.pass",
+            Self::Device => "identity.device",
+            Self::Token => "identity.token",
+        }
+    }
+
+    /// Whether `text` has the form of a generated secret, and of which kind.
+    pub fn of(text: &str) -> Option<Self> {
+        let kind = [Self::Pass, Self::Device, Self::Token].into_iter().find(|k| text.starts_with(k.prefix()))?;
+        let digits = text.strip_prefix(kind.prefix())?;
+        (digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(kind)
+    }
+
+    /// A new secret of this kind.
+    pub fn generate(self) -> Result<Secret, NoRandomness> {
+        let digits = random_text(BASE62, DIGITS)?;
+        Ok(Secret::new(format!("{}{}", self.prefix(), digits.expose())))
+    }
+}
+
+/// Whether `text` begins as a generated secret does, whatever follows.
+pub fn begins_like_one(text: &str) -> bool {
+    [Kind::Pass, Kind::Device, Kind::Token].iter().any(|kind| text.starts_with(kind.prefix()))
+}
+
+/// A password for a person to copy: four groups of five characters that are hard to confuse, 99 bits.
+pub fn password() -> Result<Secret, NoRandomness> {
+    let letters = random_text(LEGIBLE, 20)?;
+    let groups: Vec<&str> = (0..4).filter_map(|group| letters.expose().get(group * 5..group * 5 + 5)).collect();
+    Ok(Secret::new(groups.join("-")))
+}
+
+/// `length` characters of `alphabet`, each as likely as the others.
+fn random_text(alphabet: &[u8], length: usize) -> Result<Secret, NoRandomness> {
+    // Bytes past the last whole multiple of the alphabet's size would favour its first characters: they are drawn again.
+    let limit = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(length);
+    let mut bytes = zeroize::Zeroizing::new([0u8; 64]);
+    while text.len() < length {
+        getrandom::fill(&mut *bytes).map_err(|_| NoRandomness)?;
+        let fair = bytes.iter().map(|b| usize::from(*b)).filter(|b| *b < limit);
+        let characters = fair.filter_map(|b| alphabet.get(b % alphabet.len())).map(|c| char::from(*c));
+        text.extend(characters.take(length - text.len()));
+    }
+    Ok(Secret::new(text))
+}
+
+/// 43 digits of base 62 hold 256 bits.
+const DIGITS: usize = 43;
+const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// No 0, 1, i, l, o: nobody has to guess which one it is.
+const LEGIBLE: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_secret_is_told_by_its_first_characters_and_fits_every_driver() {
+        for kind in [Kind::Pass, Kind::Device, Kind::Token] {
+            let secret = kind.generate().unwrap();
+            assert_eq!(Kind::of(secret.expose()), Some(kind));
+            assert!(secret.expose().len() <= 128);
+        }
+    }
+
+    #[test]
+    fn what_merely_begins_like_a_generated_secret_is_none() {
+        for text in ["", "ghp_", "ghp_short", &format!("ghp_{}", "é".repeat(43)), &format!("ghx_{}", "a".repeat(43))] {
+            assert_eq!(Kind::of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_two_generated_secrets_are_alike_and_every_digit_is_used() {
+        let secrets: Vec<String> = (0..200).map(|_| Kind::Token.generate().unwrap().expose().to_owned()).collect();
+        let different: std::collections::HashSet<&String> = secrets.iter().collect();
+        assert_eq!(different.len(), secrets.len());
+        let all = secrets.concat();
+        assert!(BASE62.iter().all(|digit| all.contains(char::from(*digit))));
+    }
+
+    #[test]
+    fn a_generated_password_passes_the_rules_for_passwords() {
+        let made = password().unwrap();
+        assert_eq!(made.expose().len(), 23);
+        assert!(crate::identity::password::NewPassword::parse(&made, &["ada"]).is_ok());
+    }
+}

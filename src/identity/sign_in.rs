@@ -1,0 +1,211 @@
+//! Signing in: a password, or a secret that the appliance made.
+//!
+//! A password is throttled, looked for in the memory, and else hashed once for all who present it at this moment. An
+//! unknown name, a device's name and an account without a password cost that same hash. A generated secret is found
+//! by its keyed hash; nobody can guess one, so a right one is let in whatever the counts say, and only a wrong one
+//! meets the throttle.
+
+use std::net::IpAddr;
+
+use super::Identity;
+use super::error::SignInError;
+use super::generated::Kind;
+use super::hasher::Function;
+use super::memory::Claim;
+use super::password::compared_form;
+use super::records::{Account, Accounts, Devices, Passes, PasswordRecord, SecretOwner, Secrets, Tokens};
+use super::throttle::Suspect;
+use crate::domain::name::fold;
+use crate::domain::{AccountId, Credential, Principal, Secret, Timestamp};
+use crate::store::{Change, StoreError};
+
+/// What somebody shows to be let in.
+#[derive(Debug, Clone)]
+pub enum Presented {
+    /// A name with a secret: the account's password, or a pass, a device's secret, or a token, told by its first characters.
+    Password {
+        /// The name as it was typed.
+        name: String,
+        /// The secret.
+        secret: Secret,
+    },
+    /// An access token alone.
+    Token(Secret),
+}
+
+impl Identity {
+    /// Signs in. What is wrong with an account is told only to who has its secret.
+    pub async fn sign_in(&self, presented: Presented, peer: IpAddr) -> Result<Principal, SignInError> {
+        match presented {
+            Presented::Token(secret) => self.by_generated(Kind::Token, None, &secret, peer),
+            Presented::Password { name, secret } => match Kind::of(secret.expose()) {
+                Some(kind) => self.by_generated(kind, Some(&name), &secret, peer),
+                None => self.by_password(&name, &secret, peer).await,
+            },
+        }
+    }
+
+    async fn by_password(&self, name: &str, secret: &Secret, peer: IpAddr) -> Result<Principal, SignInError> {
+        let inner = &self.inner;
+        let suspect = inner.throttle.suspect(name, peer);
+        let now = inner.clock.monotonic();
+        inner.throttle.check(suspect, now).map_err(throttled)?;
+        if secret.expose().len() > LONGEST_PRESENTED {
+            inner.throttle.failed(suspect, now);
+            return Err(SignInError::Wrong);
+        }
+        let password = compared_form(secret);
+        let (account, folded) = (self.account_named(name)?, fold(name));
+        let claim = match &account {
+            Some(account) => Claim::Account(account.id, account.generation),
+            None => Claim::Nobody(&folded),
+        };
+        let mark = inner.memory.mark(claim, &password);
+        let remembered = account.as_ref().is_some_and(|account| inner.memory.knows(account.id, mark, now));
+        if !remembered {
+            let verify = self.verify(account.clone(), password, suspect);
+            if !inner.memory.once(mark, verify).await? {
+                return Err(SignInError::Wrong);
+            }
+        }
+        // Hashing took its time: what was right for a former password is wrong by now.
+        let before = account.ok_or(SignInError::Wrong)?;
+        let account = inner.store.read::<Accounts>(&before.id)?.ok_or(SignInError::Wrong)?;
+        if account.generation != before.generation {
+            return Err(SignInError::Wrong);
+        }
+        if !remembered {
+            inner.memory.remember(account.id, mark, inner.clock.monotonic());
+        }
+        let principal = self.admit(account, Credential::Password, None)?;
+        inner.throttle.succeeded(suspect, inner.clock.monotonic());
+        Ok(principal)
+    }
+
+    /// Computes a hash, when a place is free, and counts the failure before the place is given to the next: so a burst of
+    /// guesses gets no further than one after the other would.
+    async fn verify(&self, account: Option<Account>, password: Secret, suspect: Suspect) -> Result<bool, SignInError> {
+        let (identity, id) = (self.clone(), account.as_ref().map(|account| account.id));
+        let record = account.and_then(|account| account.password);
+        let stored = record.clone();
+        let work = move |function: &Function| {
+            let (throttle, clock) = (&identity.inner.throttle, &identity.inner.clock);
+            throttle.check(suspect, clock.monotonic()).map_err(throttled)?;
+            let stored = stored.as_ref().map(|record| record.0.as_str());
+            if !function.verify(&password, stored) {
+                throttle.failed(suspect, clock.monotonic());
+                return Ok((false, None));
+            }
+            let outdated = stored.is_some_and(|record| function.is_outdated(record));
+            Ok::<_, SignInError>((true, outdated.then(|| function.record(&password).ok()).flatten()))
+        };
+        let (right, renewed) = self.inner.hasher.run(work).await??;
+        if let (Some(id), Some(old), Some(new)) = (id, record, renewed) {
+            self.renew_record(id, old, PasswordRecord(new)).await;
+        }
+        Ok(right)
+    }
+
+    /// Keeps a record made with today's parameters, unless the password changed meanwhile. Signing in does not depend on it.
+    async fn renew_record(&self, id: AccountId, old: PasswordRecord, new: PasswordRecord) {
+        let renew = move |state: &mut Change<'_>| {
+            if let Some(mut account) = state.read::<Accounts>(&id)?.filter(|account| account.password == Some(old)) {
+                account.password = Some(new);
+                state.put::<Accounts>(&id, &account)?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = self.inner.store.change(renew).await {
+            tracing::warn!(%error, account = %id, "a password record could not be renewed");
+        }
+    }
+
+    fn by_generated(
+        &self,
+        expected: Kind,
+        name: Option<&str>,
+        secret: &Secret,
+        peer: IpAddr,
+    ) -> Result<Principal, SignInError> {
+        let (throttle, now) = (&self.inner.throttle, self.inner.clock.monotonic());
+        let found = match Kind::of(secret.expose()) {
+            Some(kind) if kind == expected => self.find(kind, name, secret)?,
+            _ => None,
+        };
+        let Some(found) = found else {
+            let suspect = throttle.suspect(name.unwrap_or_default(), peer);
+            throttle.check(suspect, now).map_err(throttled)?;
+            throttle.failed_with_generated(suspect, now);
+            return Err(SignInError::Wrong);
+        };
+        let suspect = throttle.suspect(name.unwrap_or(found.account.name.as_str()), peer);
+        let principal = self.admit(found.account, found.credential, found.expires)?;
+        throttle.succeeded(suspect, now);
+        Ok(principal)
+    }
+
+    /// What a generated secret belongs to, if it goes with the name.
+    fn find(&self, kind: Kind, name: Option<&str>, secret: &Secret) -> Result<Option<Found>, StoreError> {
+        let store = &self.inner.store;
+        let Some(owner) = store.read::<Secrets>(&self.secret_hash(kind, secret))? else { return Ok(None) };
+        let found = match owner {
+            SecretOwner::Device(id) => store
+                .read::<Devices>(&id)?
+                .map(|device| (device.account, Credential::Device(id), None, Some(device.name))),
+            SecretOwner::Pass(id) => {
+                store.read::<Passes>(&id)?.map(|pass| (pass.account, Credential::Pass(id), Some(pass.expires), None))
+            }
+            SecretOwner::Token(id) => store
+                .read::<Tokens>(&id)?
+                .map(|token| (token.account, Credential::Token(id), Some(token.expires), None)),
+        };
+        let Some((account, credential, expires, device_name)) = found else { return Ok(None) };
+        let Some(account) = store.read::<Accounts>(&account)? else { return Ok(None) };
+        // A device signs in under its own name, everything else under its account's.
+        let goes_with = device_name.as_ref().unwrap_or(&account.name).folded();
+        let fits = name.is_none_or(|name| fold(name) == goes_with);
+        Ok(fits.then_some(Found { account, credential, expires }))
+    }
+
+    /// The principal of an account whose secret was right.
+    fn admit(
+        &self,
+        account: Account,
+        credential: Credential,
+        expires: Option<Timestamp>,
+    ) -> Result<Principal, SignInError> {
+        if !account.enabled {
+            return Err(SignInError::Disabled);
+        }
+        let expires = account.expires.into_iter().chain(expires).min();
+        if expires.is_some_and(|expires| expires <= self.inner.clock.now()) {
+            return Err(SignInError::Expired);
+        }
+        if credential == Credential::Password && !account.password_at_gateway {
+            return Err(SignInError::PasswordNotAllowed);
+        }
+        Ok(Principal {
+            account: account.id,
+            groups: self.groups_of(account.id)?,
+            name: account.name,
+            role: account.role,
+            credential,
+            default_database: account.default_database,
+            expires,
+            generation: account.generation,
+        })
+    }
+}
+
+struct Found {
+    account: Account,
+    credential: Credential,
+    expires: Option<Timestamp>,
+}
+
+fn throttled(retry_after: std::time::Duration) -> SignInError {
+    SignInError::Throttled { retry_after }
+}
+
+/// In bytes: more than the longest password has in any script.
+const LONGEST_PRESENTED: usize = 1024;

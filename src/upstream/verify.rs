@@ -1,0 +1,195 @@
+//! Believing a SQL Server's certificate by its rule, and remembering what was shown.
+//!
+//! By every rule, the handshake's signature proves that the server holds the key of the certificate that it shows.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+
+use super::error::ConnectError;
+use super::met::Verdict;
+use super::target::{Target, TlsRule};
+use crate::wire::fingerprint;
+
+/// What the handshake showed, and what was made of it.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub verdict: Verdict,
+}
+
+/// Whether a certificate that is not believed ends the handshake, or is only looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Connect,
+    Probe,
+}
+
+/// The verifier of one connection.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    belief: Belief,
+    name: Option<ServerName<'static>>,
+    purpose: Purpose,
+    provider: Arc<CryptoProvider>,
+    shown: Mutex<Option<Shown>>,
+}
+
+#[derive(Debug)]
+enum Belief {
+    System(Arc<WebPkiServerVerifier>),
+    Authority { given: Vec<CertificateDer<'static>>, verifier: Option<Arc<WebPkiServerVerifier>> },
+    Exactly(String),
+    Anything,
+}
+
+impl Verifier {
+    pub(super) fn new(
+        target: &Target,
+        system: &Arc<RootCertStore>,
+        provider: &Arc<CryptoProvider>,
+        purpose: Purpose,
+    ) -> Result<Self, ConnectError> {
+        let belief =
+            match &target.tls {
+                TlsRule::SystemRoots => Belief::System(verifier(system, provider).ok_or_else(|| {
+                    ConnectError::Settings("the operating system trusts no authority at all".to_owned())
+                })?),
+                TlsRule::Authority { pem } => authority(pem, provider)?,
+                TlsRule::Certificate { sha256 } => Belief::Exactly(folded(sha256)?),
+                TlsRule::TrustAnything => Belief::Anything,
+            };
+        let name = target.certificate_name.as_deref().map(server_name).transpose()?;
+        Ok(Self { belief, name, purpose, provider: Arc::clone(provider), shown: Mutex::new(None) })
+    }
+
+    /// What was shown, if the handshake came that far.
+    pub(super) fn shown(&self) -> Option<Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Verdict, Error> {
+        let name = self.name.as_ref().unwrap_or(name);
+        match &self.belief {
+            Belief::System(verifier) => {
+                verifier.verify_server_cert(leaf, rest, name, &[], now).map(|_| Verdict::SystemRoots)
+            }
+            // A self-signed certificate is often marked as an authority, which no chain may end in; being the very
+            // one that was given is as good.
+            Belief::Authority { given, .. } if given.iter().any(|one| one == leaf) => Ok(Verdict::Pinned),
+            Belief::Authority { verifier: Some(verifier), .. } => {
+                verifier.verify_server_cert(leaf, rest, name, &[], now).map(|_| Verdict::Authority)
+            }
+            Belief::Authority { verifier: None, .. } => Err(CertificateError::UnknownIssuer.into()),
+            Belief::Exactly(sha256) if fingerprint(leaf) == *sha256 => Ok(Verdict::Pinned),
+            Belief::Exactly(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
+            Belief::Anything => Ok(Verdict::Unverified),
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let judged = self.judge(end_entity, intermediates, server_name, now);
+        let verdict = judged.clone().unwrap_or_else(|error| Verdict::Refused(in_words(&error)));
+        let chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown { chain, verdict });
+        match (judged, self.purpose) {
+            (Err(error), Purpose::Connect) => Err(error),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        None
+    }
+}
+
+/// The name of a server as TLS takes it: a DNS name or an IP address.
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, ConnectError> {
+    ServerName::try_from(host.trim_end_matches('.').to_owned())
+        .map_err(|_| ConnectError::Settings(format!("{host:?} is neither a host name nor an address")))
+}
+
+fn verifier(roots: &Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Option<Arc<WebPkiServerVerifier>> {
+    WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider)).build().ok()
+}
+
+fn authority(pem: &str, provider: &Arc<CryptoProvider>) -> Result<Belief, ConnectError> {
+    let unusable = |what: &str| ConnectError::Settings(format!("its authority {what}"));
+    let given: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let given = given.map_err(|_| unusable("is not in PEM form"))?;
+    if given.is_empty() {
+        return Err(unusable("holds no certificate"));
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(given.iter().cloned());
+    Ok(Belief::Authority { given, verifier: verifier(&Arc::new(roots), provider) })
+}
+
+/// A fingerprint as it is compared: lower-case hexadecimal.
+fn folded(sha256: &str) -> Result<String, ConnectError> {
+    let text: String = sha256.chars().filter(|c| !matches!(c, ':' | ' ')).collect::<String>().to_ascii_lowercase();
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text)
+    } else {
+        Err(ConnectError::Settings("its fingerprint is not a SHA-256 in hexadecimal".to_owned()))
+    }
+}
+
+/// Why a certificate is not believed, for an administrator.
+fn in_words(error: &Error) -> String {
+    use CertificateError as Why;
+    let Error::InvalidCertificate(why) = error else {
+        return error.to_string();
+    };
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        Why::UnknownIssuer => "no trusted authority has signed it".to_owned(),
+        Why::BadSignature => "another authority of the same name has signed it".to_owned(),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for other names".to_owned(),
+        Why::ApplicationVerificationFailure => "it is not the pinned certificate".to_owned(),
+        other => other.to_string(),
+    }
+}
