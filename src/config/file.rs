@@ -51,7 +51,7 @@ pub(super) fn entries(path: &Path, text: &str, sections: &[&str], complaints: &m
     found
 }
 
-fn raw_item(item: &Item) -> Raw {
+pub(super) fn raw_item(item: &Item) -> Raw {
     item.as_value().map_or(Raw::Other, raw_value)
 }
 

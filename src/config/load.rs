@@ -132,7 +132,11 @@ impl Reading<'_> {
             let folder = &self.loaded.config.appliance.data_dir;
             self.loaded.config.keys.master_key_file = keys::default_file(folder);
         }
-        for (name, text) in self.loaded.config.objections() {
+        let mut objections = self.loaded.config.objections();
+        if self.loaded.config.keys.master_key_file.starts_with(&self.loaded.config.appliance.data_dir) {
+            objections.push((MASTER_KEY_FILE.to_owned(), "has to lie outside of `appliance.data_dir`".to_owned()));
+        }
+        for (name, text) in objections {
             if !self.refused.contains(&name) {
                 self.complaints.add(self.loaded.origin(&name), format!("`{name}` {text}"));
             }

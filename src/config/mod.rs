@@ -127,26 +127,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_setting_can_be_mistaken_for_the_file_form_of_another() {
-        let names: Vec<String> = Config::fields().iter().map(Field::environment).collect();
-        for name in &names {
-            assert!(!names.contains(&format!("{name}_FILE")), "{name}");
-        }
-    }
-
-    #[test]
-    fn every_setting_is_documented() {
-        for field in Config::fields() {
-            assert!(field.doc.iter().any(|line| line.len() > 10), "{}.{}", field.section, field.key);
-        }
-    }
-
-    #[test]
-    fn the_defaults_raise_no_objection() {
-        assert_eq!(Config::default().objections(), []);
-    }
-}
+mod tests;

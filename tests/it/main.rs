@@ -12,12 +12,10 @@
     reason = "tests fail by panicking, and are not the product"
 )]
 
-<<<<<<< HEAD
 mod architecture;
 mod dependencies;
-=======
 mod dial;
->>>>>>> 8e05118 (Upstream: addresses raced, TDS 8.0 where offered, certificates by rule; door: bind first, limits, sniffer)
+mod reference;
 mod support;
 mod web_pages;
 mod wire_tunnel;
