@@ -16,6 +16,7 @@ mod architecture;
 mod dependencies;
 mod dial;
 mod reference;
+mod store;
 mod support;
 mod web_pages;
 mod wire_tunnel;
