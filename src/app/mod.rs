@@ -1,1 +1,5 @@
-//! See the map in `lib.rs`.
+//! Composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
+
+pub mod state;
+
+pub use state::{Layout, State};

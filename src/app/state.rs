@@ -1,0 +1,90 @@
+//! What is in the data folder, opened: by the running appliance, or by a command while the appliance is stopped.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::audit::{Audit, SigningKey};
+use crate::config::Config;
+use crate::domain::Events;
+use crate::estate::{self, Estate};
+use crate::identity::{self, Identity};
+use crate::platform::{Clock, files};
+use crate::store::{OpenReport, Store, StoreOptions, TableInfo};
+
+/// The state and the services over it.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The store.
+    pub store: Store,
+    /// The audit.
+    pub audit: Audit,
+    /// The event line that the services publish on.
+    pub events: Events,
+    /// Who may come in.
+    pub identity: Identity,
+    /// What is behind the appliance.
+    pub estate: Estate,
+}
+
+/// Where things are in the data folder.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    folder: PathBuf,
+}
+
+impl Layout {
+    /// The layout of this data folder.
+    pub fn of(data_dir: &Path) -> Self {
+        Self { folder: data_dir.to_owned() }
+    }
+
+    /// The store's folder.
+    pub fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// The audit's folder.
+    pub fn audit(&self) -> PathBuf {
+        self.folder.join("audit")
+    }
+
+    /// The local socket of the running appliance.
+    pub fn control_socket(&self) -> PathBuf {
+        self.folder.join("control.sock")
+    }
+}
+
+impl State {
+    /// Opens the data folder, or begins it. Blocks; one process at a time.
+    pub fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<(Self, OpenReport)> {
+        let data_dir = &config.appliance.data_dir;
+        let layout = Layout::of(data_dir);
+        files::private_folder(data_dir)
+            .with_context(|| format!("the data folder {} cannot be made or kept private", data_dir.display()))?;
+        let (store, report) = Store::open(StoreOptions {
+            folder: layout.store(),
+            master_key_file: config.keys.master_key_file.clone(),
+            tables: tables(),
+            clock: Arc::clone(&clock),
+        })?;
+        let key = audit_key(&store);
+        let audit = Audit::open_signed(&layout.audit(), key, Arc::clone(&clock))?;
+        let events = Events::new();
+        let identity =
+            Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), &config.sign_in)?;
+        let estate = Estate::open(store.clone(), audit.clone(), clock, events.clone());
+        Ok((Self { store, audit, events, identity, estate }, report))
+    }
+}
+
+/// The key that the audit's entries are signed with: made from the store's own, so that it needs no place to be kept.
+pub fn audit_key(store: &Store) -> SigningKey {
+    SigningKey::new(&store.keyed_hash("audit.signing", b"1"))
+}
+
+/// Every table of this version.
+pub fn tables() -> Vec<TableInfo> {
+    [identity::tables(), estate::tables()].concat()
+}
