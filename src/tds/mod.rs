@@ -9,8 +9,10 @@
 //! | [`prelogin`] | PRELOGIN, both ways |
 //! | [`login7`] | LOGIN7: decode, edit, encode |
 //! | [`token`] | what a server answers, and the walk over its login response |
+//! | [`data`] | types, values, columns and rows |
 
 pub mod cursor;
+pub mod data;
 mod error;
 pub mod login7;
 pub mod packet;
