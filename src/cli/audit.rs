@@ -1,8 +1,11 @@
-//! `gatehouse audit verify`: is the record of who did what whole?
+//! `gatehouse audit verify`: is the record of who did what whole? Works beside the running appliance, and on a copy of a record.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Settings;
+use super::{Settings, output};
+use crate::audit::{self, SigningKey, Verified, VerifyError};
+use crate::config::Config;
+use crate::store;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Audit {
@@ -14,19 +17,56 @@ pub(super) struct Audit {
 enum Command {
     /// Check the chain of entries, and name the first one that was altered, removed or reordered
     Verify {
-        /// The folder of the record [default: audit in the data folder]
+        /// A copy of a record, of which only the chain is checked [default: audit in the data folder, with its signatures]
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
+        /// Show the outcome as JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
 impl Audit {
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
-        let Command::Verify { folder } = &self.command;
-        let _folder = match folder {
-            Some(folder) => folder.clone(),
-            None => settings.load()?.config.appliance.data_dir.join("audit"),
+        let Command::Verify { folder, json } = &self.command;
+        let outcome = match folder {
+            Some(folder) => audit::verify(folder),
+            None => verify_own(&settings.load()?.config)?,
         };
-        anyhow::bail!("the record's check is not put together yet")
+        if *json {
+            output::json(&as_json(&outcome));
+        }
+        let verified = outcome?;
+        if !json {
+            output::line(format_args!(
+                "whole: {} entries in {} segments; the last one's hash is {}",
+                verified.entries, verified.segments, verified.last_hash
+            ));
+            output::line(if verified.signed { "every signature was checked" } else { "signatures were not checked" });
+        }
+        Ok(())
+    }
+}
+
+fn verify_own(config: &Config) -> anyhow::Result<Result<Verified, VerifyError>> {
+    let data_dir = &config.appliance.data_dir;
+    let folder = data_dir.join("audit");
+    Ok(match signing_key(data_dir, &config.keys.master_key_file)? {
+        Some(key) => audit::verify_signed(&folder, &key),
+        None => audit::verify(&folder),
+    })
+}
+
+/// As the appliance makes it when it opens its state.
+fn signing_key(data_dir: &Path, master_key_file: &Path) -> anyhow::Result<Option<SigningKey>> {
+    let hash = store::keyed_hash_at(&data_dir.join("store"), master_key_file, "audit.signing", b"1")?;
+    Ok(hash.map(|hash| SigningKey::new(&hash)))
+}
+
+fn as_json(outcome: &Result<Verified, VerifyError>) -> serde_json::Value {
+    match outcome {
+        Ok(verified) => serde_json::json!({ "whole": true, "verified": verified }),
+        Err(VerifyError::Broken(finding)) => serde_json::json!({ "whole": false, "finding": finding }),
+        Err(error) => serde_json::json!({ "whole": false, "error": error.to_string() }),
     }
 }

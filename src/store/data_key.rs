@@ -10,6 +10,9 @@ use super::master_key::{MasterKey, MasterKeyError};
 use super::seal::{self, KeyBytes, Sealed, random_key};
 use crate::domain::Secret;
 
+/// The file of the wrapped data key, in the store's folder.
+pub(super) const DATA_KEY: &str = "data.key";
+
 /// The open data key, as the keys derived from it, and its wrapped form.
 pub(super) struct DataKey {
     sealing: KeyBytes,
@@ -69,6 +72,19 @@ impl DataKey {
         }
         hash
     }
+}
+
+/// What [`super::Store::keyed_hash`] gives for the store in `folder`, from its key files alone: for checking a running appliance's
+/// signatures without opening its database. `None` where there is no store.
+pub fn keyed_hash_at(
+    folder: &Path,
+    master_key_file: &Path,
+    purpose: &str,
+    data: &[u8],
+) -> Result<Option<[u8; 32]>, StoreError> {
+    let Some(wrapped) = read_wrapped(&folder.join(DATA_KEY))? else { return Ok(None) };
+    let key = DataKey::unwrap(wrapped, &MasterKey::read(master_key_file)?)?;
+    Ok(Some(key.keyed_hash(purpose, data)))
 }
 
 /// Reads the wrapped data key from its file; `None` when there is none.

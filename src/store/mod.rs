@@ -31,6 +31,7 @@ mod table;
 use std::sync::Arc;
 
 pub use change::Change;
+pub use data_key::keyed_hash_at;
 pub use error::StoreError;
 pub use key::{Key, prefix};
 pub use master_key::MasterKeyError;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::commit::Committer;
-use super::data_key::{DataKey, read_wrapped, write_wrapped};
+use super::data_key::{DATA_KEY, DataKey, read_wrapped, write_wrapped};
 use super::engine::{self, Engine};
 use super::error::StoreError;
 use super::files::{file_error, make_folder, put_in_place, sync_parent};
@@ -81,7 +81,7 @@ impl Place {
     }
 
     fn data_key(&self) -> PathBuf {
-        self.folder.join("data.key")
+        self.folder.join(DATA_KEY)
     }
 
     pub(super) fn exports(&self) -> PathBuf {

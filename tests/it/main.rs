@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod command_line;
 mod dependencies;
 mod dial;
 mod reference;

@@ -1,0 +1,117 @@
+//! The program as a person meets it: exit codes, what is shown, what refuses.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gatehouse::audit::{Actor, Entry, Outcome};
+use gatehouse::platform::SystemClock;
+
+#[test]
+fn mistaken_settings_refuse_with_an_exit_code_of_their_own_and_every_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatehouse.toml");
+    std::fs::write(&file, "[gateway]\nlogin_timout = \"1s\"\n").unwrap();
+    for command in [&["run"][..], &["check"], &[]] {
+        let mut arguments = vec!["--config", file.to_str().unwrap(), "--set", "log.format=xml"];
+        arguments.extend(command);
+        let output = gatehouse(&arguments, &[("GATEHOUSE_NONSENSE", "1")]);
+        let said = error_text(&output);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        for part in ["gatehouse.toml:2", "gateway.login_timeout", "log.format", "GATEHOUSE_NONSENSE"] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn check_shows_every_value_with_its_source_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["check", "--json", "--data-dir", data.to_str().unwrap(), "--set", "gateway.routing_hops=3"];
+    let output = gatehouse(&arguments, &[("GATEHOUSE_LOG_FILTER", "debug")]);
+    assert_eq!(output.status.code(), Some(0), "{}", error_text(&output));
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let origin = |name: &str| {
+        let settings = shown["settings"].as_array().unwrap();
+        settings.iter().find(|one| one["name"] == name).unwrap()["origin"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(origin("appliance.data_dir"), "--data-dir");
+    assert_eq!(origin("gateway.routing_hops"), "--set");
+    assert_eq!(origin("log.filter"), "GATEHOUSE_LOG_FILTER");
+    assert_eq!(origin("listen.sql"), "default");
+    assert!(!data.exists(), "checking makes no folder");
+
+    let text = String::from_utf8(gatehouse(&["check"], &[]).stdout).unwrap();
+    assert!(text.lines().any(|line| line.starts_with("gateway.routing_hops = 10") && line.ends_with("# default")));
+}
+
+#[test]
+fn check_refuses_files_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let key = folder.path().join("data.key");
+    let base = ["check", "--data-dir", data.to_str().unwrap()];
+    std::fs::write(&key, "not a secret any more").unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let output = gatehouse(&base, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error_text(&output).contains("others can reach it"), "{}", error_text(&output));
+    std::fs::remove_file(&key).unwrap();
+
+    let certificate = folder.path().join("certificate.pem");
+    std::fs::write(&certificate, "not a certificate").unwrap();
+    let certificate = format!("tls.certificate_file={}", certificate.display());
+    let nowhere = format!("tls.key_file={}/nowhere.key", folder.path().display());
+    let output = gatehouse(&[&base[..], &["--set", &certificate, "--set", &nowhere]].concat(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error_text(&output).contains("nowhere.key"), "{}", error_text(&output));
+}
+
+#[test]
+fn a_wrong_argument_has_the_usual_exit_code() {
+    assert_eq!(gatehouse(&["frobnicate"], &[]).status.code(), Some(2));
+    assert_eq!(gatehouse(&["--help"], &[]).status.code(), Some(0));
+    let version = gatehouse(&["version", "--json"], &[]);
+    let version: serde_json::Value = serde_json::from_slice(&version.stdout).unwrap();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn audit_verify_names_the_first_entry_that_was_altered() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = gatehouse::audit::Audit::open(folder.path(), SystemClock::new()).unwrap();
+    for action in ["account.add", "account.disable", "account.enable"] {
+        audit.record(Entry::new(Actor::Console, action).outcome(Outcome::Done)).await.unwrap();
+    }
+    drop(audit);
+    let path = folder.path().to_str().unwrap();
+    let whole = gatehouse(&["audit", "verify", "--folder", path], &[]);
+    assert_eq!(whole.status.code(), Some(0), "{}", error_text(&whole));
+
+    let segment = segment(folder.path());
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replace("account.disable", "account.destroy")).unwrap();
+    let altered = gatehouse(&["audit", "verify", "--folder", path], &[]);
+    assert_eq!(altered.status.code(), Some(1));
+    assert!(error_text(&altered).contains("entry 2"), "{}", error_text(&altered));
+    let json = gatehouse(&["audit", "verify", "--json", "--folder", path], &[]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["whole"], &json["finding"]["seq"]), (&false.into(), &2.into()));
+    assert_eq!(json.as_object().map(serde_json::Map::len), Some(2));
+}
+
+fn segment(folder: &Path) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "jsonl")).unwrap()
+}
+
+/// Runs the program with nothing in its environment that could set anything.
+fn gatehouse(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.output().unwrap()
+}
+
+fn error_text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
