@@ -1,7 +1,36 @@
 //! TDS sessions: from a workstation's first byte to its last.
-#![allow(dead_code, reason = "the parts are being put together")]
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `serve` | the gateway, and the way of one connection through it |
+//! | `handshake`, `greeting` | PRELOGIN and TLS, in either order |
+//! | `login`, `authenticate` | LOGIN7 read and sorted; who is it, and where may it go |
+//! | `refusal` | every way to say no: the table of error numbers and texts |
+//! | `dial`, `rewrite`, `answer` | to the SQL Server with an edited login; its answer, cleaned |
+//! | `relay`, `lane`, `framing` | packets both ways, until one side ends |
+//! | `registry`, `session`, `counters`, `watch` | the live sessions: listed, limited, ended, re-checked |
+//! | `record` | what the audit holds about them |
 
+mod answer;
+mod authenticate;
+mod client;
 mod counters;
+mod dial;
 mod framing;
+mod greeting;
+mod handshake;
 mod lane;
+mod login;
+mod record;
+mod refusal;
+mod registry;
 mod relay;
+mod rewrite;
+mod serve;
+mod session;
+mod watch;
+
+pub use counters::Traffic;
+pub use registry::{Limits, Registry};
+pub use serve::{Gateway, Parts};
+pub use session::{Session, Summary, Why};

@@ -1,0 +1,115 @@
+//! The connection to a workstation once it is encrypted.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::refusal::Notice;
+use crate::platform::Clock;
+use crate::platform::clock::within;
+use crate::tds::token::{ServerMessage, error_response};
+use crate::tds::{PacketType, TdsVersion};
+use crate::wire::{PacketWriter, PreLoginTunnel, WireError};
+
+/// TLS in a PRELOGIN tunnel that has been passed, or TLS from the first byte.
+#[derive(Debug)]
+pub(super) enum ClientStream {
+    /// TDS 7.x.
+    Tunnel(Box<TlsStream<PreLoginTunnel<TcpStream>>>),
+    /// TDS 8.0.
+    Strict(Box<TlsStream<TcpStream>>),
+}
+
+impl ClientStream {
+    /// Lets the next close be a reset: for a workstation that does not read what it is told.
+    pub(super) fn reset_on_close(&self) {
+        let tcp = match self {
+            Self::Tunnel(stream) => stream.get_ref().0.inner(),
+            Self::Strict(stream) => stream.get_ref().0,
+        };
+        reset_on_close(tcp);
+    }
+}
+
+/// Lets the next close of `tcp` be a reset.
+pub(super) fn reset_on_close(tcp: &TcpStream) {
+    // Where the option cannot be set the close is an ordinary one.
+    let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+}
+
+/// Writes an error as a message of its own, the way a server refuses a login or ends a session.
+pub(super) async fn tell<S: AsyncWrite + Unpin>(to: &mut S, version: TdsVersion, notice: &Notice) -> Result<(), WireError> {
+    let number = i32::try_from(notice.number).unwrap_or(i32::MAX);
+    let error = ServerMessage::new(number, notice.state, notice.class, notice.text.as_str(), SERVER);
+    let payload = error_response(version, error);
+    PacketWriter::new(to).write_message(PacketType::TabularResult as u8, 0, &payload).await
+}
+
+/// Closes in order: flush, TLS close_notify, FIN; then reads on for a moment, since a socket that is closed with unread
+/// bytes in it sends a reset, which can take the error from a driver before it has read it.
+///
+/// False when the workstation did not even take the farewell within `limit`: then it reads nothing, and waiting is idle.
+pub(super) async fn close<S>(stream: &mut S, clock: &dyn Clock, limit: Duration) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Ok(shut) = within(clock, limit, stream.shutdown()).await else { return false };
+    let listening = async {
+        let mut unread = [0; 2048];
+        for _ in 0..READ_AFTER_CLOSE / unread.len() {
+            if !matches!(stream.read(&mut unread).await, Ok(read) if read > 0) {
+                break;
+            }
+        }
+    };
+    if shut.is_ok() {
+        let _ = within(clock, limit, listening).await;
+    }
+    true
+}
+
+/// How long a workstation that was refused may take to read why.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The server's name in errors of the gateway's own.
+const SERVER: &str = "Gatehouse";
+
+const READ_AFTER_CLOSE: usize = 128 * 1024;
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tunnel(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Strict(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tunnel(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Strict(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tunnel(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Strict(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tunnel(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Strict(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
