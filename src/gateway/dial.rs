@@ -1,7 +1,5 @@
 //! The way to the SQL Server for one login: connect, log in with the SQL login, follow its routing.
 
-use std::time::Duration;
-
 use super::answer::{Answer, Asked, understand};
 use super::refusal::{Refusal, from_server};
 use super::rewrite::{Replacement, for_server};
@@ -88,7 +86,8 @@ enum Outcome {
 
 impl Attempt<'_> {
     async fn log_in(&self, dialer: &Dialer) -> Result<Outcome, NotDialled> {
-        let ask = Ask { mars: self.mars(), version: self.wanted.prelogin.version };
+        let PreLogin { version, trace_id, thread_id, .. } = *self.wanted.prelogin;
+        let ask = Ask { mars: self.mars(), version, trace_id, thread_id };
         let leg = connect(self.target, &ask, dialer).await.map_err(|error| self.not_connected(&error))?;
         if self.mars() && leg.prelogin.mars != Some(true) {
             return Err(self.failed(|database| Refusal::NoMars { database }, "it does not grant MARS"));

@@ -46,7 +46,7 @@ pub(super) enum Stop {
     /// The reader's side closed, with or without a TLS farewell.
     SourceClosed,
     /// The writer's side does not take anything any more.
-    SinkClosed(io::Error),
+    SinkClosed,
     /// The reader's side broke the protocol.
     Breach(Breach),
 }
@@ -87,7 +87,7 @@ impl Lane {
             };
             match self.poll_drain(cx, to) {
                 Poll::Ready(Ok(())) if filled => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Stop::SinkClosed(error)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Stop::SinkClosed),
                 Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
             }
         }

@@ -56,7 +56,7 @@ where
                 false => self.up.poll_run(cx, &mut self.client, &mut self.server),
             };
             // The last words of a server that takes nothing any more may still be on their way down.
-            server_deaf |= matches!(up, Poll::Ready(Stop::SinkClosed(_)));
+            server_deaf |= matches!(up, Poll::Ready(Stop::SinkClosed));
             let down = match up.is_ready() && !server_deaf {
                 true => Poll::Pending,
                 false => self.down.poll_run(cx, &mut self.server, &mut self.client),
@@ -66,13 +66,13 @@ where
                 counters.add(sent, received, clock.monotonic());
             }
             match (up, down) {
-                (Poll::Ready(Stop::SourceClosed), _) | (_, Poll::Ready(Stop::SinkClosed(_))) => {
+                (Poll::Ready(Stop::SourceClosed), _) | (_, Poll::Ready(Stop::SinkClosed)) => {
                     Poll::Ready(End::WorkstationLeft)
                 }
                 (_, Poll::Ready(Stop::SourceClosed)) => Poll::Ready(End::ServerLeft),
                 (Poll::Ready(Stop::Breach(breach)), _) => Poll::Ready(End::WorkstationBreach(breach)),
                 (_, Poll::Ready(Stop::Breach(breach))) => Poll::Ready(End::ServerBreach(breach)),
-                (Poll::Pending | Poll::Ready(Stop::SinkClosed(_)), Poll::Pending) => Poll::Pending,
+                (Poll::Pending | Poll::Ready(Stop::SinkClosed), Poll::Pending) => Poll::Pending,
             }
         })
         .await

@@ -1,1 +1,5 @@
 //! What the integration tests share.
+
+pub mod caller;
+pub mod peer;
+pub mod rig;
