@@ -43,7 +43,11 @@ pub(super) fn reset_on_close(tcp: &TcpStream) {
 }
 
 /// Writes an error as a message of its own, the way a server refuses a login or ends a session.
-pub(super) async fn tell<S: AsyncWrite + Unpin>(to: &mut S, version: TdsVersion, notice: &Notice) -> Result<(), WireError> {
+pub(super) async fn tell<S: AsyncWrite + Unpin>(
+    to: &mut S,
+    version: TdsVersion,
+    notice: &Notice,
+) -> Result<(), WireError> {
     let number = i32::try_from(notice.number).unwrap_or(i32::MAX);
     let error = ServerMessage::new(number, notice.state, notice.class, notice.text.as_str(), SERVER);
     let payload = error_response(version, error);

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn the_instance_always_matches_and_nothing_is_answered_that_was_not_asked() {
-        let asked = PreLogin { instance: Some(b"SQLEXPRESS\0".to_vec()), trace_id: Some([1; 36]), ..asking(Encryption::On) };
+        let asked =
+            PreLogin { instance: Some(b"SQLEXPRESS\0".to_vec()), trace_id: Some([1; 36]), ..asking(Encryption::On) };
         let told = answer(&asked, Transport::Tunnel);
         assert_eq!(told.instance, Some(vec![0]));
         assert_eq!((told.trace_id, told.nonce, told.fed_auth_required, told.thread_id), (None, None, None, None));

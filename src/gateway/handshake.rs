@@ -93,7 +93,10 @@ async fn greet_strict(tcp: TcpStream, config: Arc<ServerConfig>) -> Result<Greet
 }
 
 /// Reads the PRELOGIN and answers it: one packet of type 0x04.
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, transport: Transport) -> Result<PreLogin, NoHandshake> {
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    transport: Transport,
+) -> Result<PreLogin, NoHandshake> {
     let mut reader = PacketReader::new(&mut *stream);
     reader.limit_packets(LARGEST_PRELOGIN);
     let message = reader.read_message(LARGEST_PRELOGIN).await?.ok_or(NoHandshake::Quiet)?;

@@ -5,7 +5,7 @@ use zeroize::Zeroize as _;
 
 use super::refusal::Refusal;
 use crate::identity::Presented;
-use crate::tds::login7::{FedAuth, FedAuthLibrary, FeatureId, OptionFlags2, OptionFlags3};
+use crate::tds::login7::{FeatureId, FedAuth, FedAuthLibrary, OptionFlags2, OptionFlags3};
 use crate::tds::{Login7, PacketType};
 use crate::wire::{PacketReader, WireError};
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn with_token(library: FedAuthLibrary, token: Option<Secret>) -> Login7 {
-        let fed_auth = FedAuth { library, echo: true, token, nonce: None, workflow: Some(1) };
+        let fed_auth = FedAuth { library, echo: true, token, nonce: None, workflow: None };
         Login7 { features: vec![fed_auth.encode().unwrap()], ..Login7::default() }
     }
 

@@ -180,9 +180,9 @@ impl Refusal {
                 .into(),
             Self::Malformed => "The login could not be read: it does not follow the TDS protocol.".into(),
             Self::TooLarge { limit } => format!("The login is larger than the {limit} bytes that are accepted here."),
-            Self::AccountFull { limit } => format!(
-                "The limit of {limit} sessions for this account has been reached; close some and try again."
-            ),
+            Self::AccountFull { limit } => {
+                format!("The limit of {limit} sessions for this account has been reached; close some and try again.")
+            }
             Self::ApplianceFull { .. } => {
                 "The gateway serves as many sessions as it may; try again later, or ask your administrator.".into()
             }
@@ -336,7 +336,9 @@ fn shown(name: &str) -> String {
 pub(super) fn from_server(number: u32, database: &str) -> Refusal {
     let database = database.to_owned();
     match number {
-        18_450..=18_452 | 18_456..=18_460 | 18_462..=18_471 | 18_486..=18_488 => Refusal::ServerRefusedLogin { database },
+        18_450..=18_452 | 18_456..=18_460 | 18_462..=18_471 | 18_486..=18_488 => {
+            Refusal::ServerRefusedLogin { database }
+        }
         911 | 916 | 4_060 | 4_062..=4_064 => Refusal::ServerRefusedDatabase { database },
         922 | 927 | 6_005 | 10_928 | 10_929 | 17_142 | 17_148 | 17_809 | 18_401 | 18_461 | 40_501 | 40_613 => {
             Refusal::ServerBusy { database, number }

@@ -182,7 +182,8 @@ impl Call<'_> {
         drop(admission);
         let principal = principal.map_err(|(refusal, reason)| claim.refused_because(refusal, reason))?;
         claim.signed_in(&principal);
-        let route = way(estate, &principal, &login).map_err(|(refusal, reason)| claim.refused_because(refusal, reason))?;
+        let route =
+            way(estate, &principal, &login).map_err(|(refusal, reason)| claim.refused_because(refusal, reason))?;
         let place = self
             .registry
             .register(Opening {
@@ -203,7 +204,12 @@ impl Call<'_> {
     }
 
     /// Dials, unless the session is ended or the workstation leaves before it is done.
-    async fn dial(&self, stream: &mut ClientStream, place: &Registered, wanted: Wanted<'_>) -> Result<Dialled, DialEnd> {
+    async fn dial(
+        &self,
+        stream: &mut ClientStream,
+        place: &Registered,
+        wanted: Wanted<'_>,
+    ) -> Result<Dialled, DialEnd> {
         let Parts { dialer, settings, clock, .. } = self.parts;
         tokio::select! {
             biased;

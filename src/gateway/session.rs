@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::{Counters, Traffic};
-use crate::domain::{AccountId, DeviceId, Credential, Principal, SessionId, Side, Timestamp};
+use crate::domain::{AccountId, Credential, DeviceId, Principal, SessionId, Side, Timestamp};
 use crate::estate::Route;
 
 /// A session from the moment its account may use the database until its last byte.

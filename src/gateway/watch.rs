@@ -76,7 +76,8 @@ fn overdue(session: &Session, settings: &config::Gateway, now: Timestamp, monoto
     if !absolute_limit.is_zero() && monotonic.saturating_sub(session.began) >= absolute_limit {
         return Some(Why::TooOld);
     }
-    let idle = !idle_limit.is_zero() && !session.counters.is_awaiting() && session.counters.idle(monotonic) >= idle_limit;
+    let idle =
+        !idle_limit.is_zero() && !session.counters.is_awaiting() && session.counters.idle(monotonic) >= idle_limit;
     idle.then_some(Why::Idle)
 }
 

@@ -41,7 +41,8 @@ async fn a_token_is_acknowledged_in_zero_bytes_and_goes_no_further() {
     let rig = Rig::start().await;
     let (_, token) = rig.identity.issue_token(&ACTOR, rig.ada, "laptop".into(), HOUR).await.unwrap();
     let tokens = rig.call().await.log_in(&token_login(token.expose(), "sales")).await.tokens();
-    let acked = tokens.iter().find_map(|token| if let Token::FeatureExtAck(acked) = token { Some(acked) } else { None });
+    let acked =
+        tokens.iter().find_map(|token| if let Token::FeatureExtAck(acked) = token { Some(acked) } else { None });
     let [fed_auth] = &acked.expect("an acknowledgement")[..] else { panic!("{acked:?}") };
     assert_eq!((fed_auth.id, fed_auth.data.len()), (FeatureId::FED_AUTH, 0));
     assert!(rig.peer.last_login().features.is_empty());
@@ -50,7 +51,8 @@ async fn a_token_is_acknowledged_in_zero_bytes_and_goes_no_further() {
 #[tokio::test]
 async fn the_server_sees_the_workstations_login_with_the_sql_login_in_it() {
     let rig = Rig::start().await;
-    let wish = Login7 { packet_size: 0, client_lcid: 0x0407, language: "Deutsch".into(), ..login("ada", PASSWORD, "sales") };
+    let wish =
+        Login7 { packet_size: 0, client_lcid: 0x0407, language: "Deutsch".into(), ..login("ada", PASSWORD, "sales") };
     rig.call().await.log_in(&wish).await.tokens();
     let seen = rig.peer.last_login();
     let expected = Login7 {

@@ -154,7 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
         assert_eq!(message.kind, 0x04);
         let tokens: Vec<Token> =
             walk(&message.payload, self.version).map(|step| step.expect("tokens that can be read").token).collect();
-        let error = tokens.iter().find_map(|token| if let Token::Error(error) = token { Some(error.clone()) } else { None });
+        let error =
+            tokens.iter().find_map(|token| if let Token::Error(error) = token { Some(error.clone()) } else { None });
         error.map_or(LoggedIn::Yes(tokens), LoggedIn::No)
     }
 

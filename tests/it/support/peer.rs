@@ -13,7 +13,7 @@ use gatehouse::tds::{Login7, TdsVersion, Token};
 use gatehouse::tls::{Certificates, Root, ServerConfigs};
 use gatehouse::upstream::{Target, TlsRule};
 use gatehouse::wire::{self, PacketReader, PacketWriter};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How a peer behaves; what is changed counts from the next connection on.
@@ -98,7 +98,10 @@ impl Peer {
     }
 
     pub fn target(&self) -> Target {
-        Target { tls: TlsRule::Authority { pem: self.root_pem.clone() }, ..Target::new("127.0.0.1", self.address.port()) }
+        Target {
+            tls: TlsRule::Authority { pem: self.root_pem.clone() },
+            ..Target::new("127.0.0.1", self.address.port())
+        }
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Manners)) {
@@ -213,8 +216,7 @@ async fn obey<S: AsyncRead + AsyncWrite + Unpin>(
             writer.flush().await?;
             continue;
         }
-        let (kind, status, first, whole) =
-            (frame.kind(), frame.status(), frame.bytes().to_vec(), frame.ends_message());
+        let (kind, status, first, whole) = (frame.kind(), frame.status(), frame.bytes().to_vec(), frame.ends_message());
         let mut request = frame.payload().to_vec();
         let mut raw = first;
         let mut ended = whole;

@@ -154,7 +154,11 @@ impl Rig {
         segments.sort();
         for segment in segments.iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")) {
             let text = std::fs::read_to_string(segment).unwrap();
-            lines.extend(text.lines().filter(|line| line.contains(&format!("\"{action}\""))).map(|line| serde_json::from_str(line).unwrap()));
+            lines.extend(
+                text.lines()
+                    .filter(|line| line.contains(&format!("\"{action}\"")))
+                    .map(|line| serde_json::from_str(line).unwrap()),
+            );
         }
         lines
     }
