@@ -244,8 +244,7 @@ pub(super) fn take_name(state: &mut Change<'_>, name: &Name, owner: NameOwner) -
 /// The account, as long as it may sign in: only such a one gets devices, passes and tokens.
 pub(super) fn active(state: &Change<'_>, id: AccountId, now: Timestamp) -> Result<Account, IdentityError> {
     let account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
-    let ended = account.expires.is_some_and(|expires| expires <= now);
-    if account.enabled && !ended { Ok(account) } else { Err(IdentityError::NotActive) }
+    if account.enabled && !account.has_ended(now) { Ok(account) } else { Err(IdentityError::NotActive) }
 }
 
 fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreError> {

@@ -30,6 +30,13 @@ pub struct Account {
     pub created: Timestamp,
 }
 
+impl Account {
+    /// Whether its time is over.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
 /// The record of a password: a PHC string, which cannot be turned back. `Debug` shows none of it all the same.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,0 +1,76 @@
+//! Devices, as administrators see them.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Need;
+use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
+use crate::audit::Actor;
+use crate::domain::{DeviceId, Name};
+use crate::identity::Device;
+
+/// A request about devices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceRequest {
+    /// Enrol one.
+    Add {
+        /// Its name.
+        name: Name,
+        /// The account that it acts for.
+        account: String,
+    },
+    /// All of them.
+    List,
+    /// Its secret no longer counts.
+    Revoke(String),
+}
+
+/// A device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceView {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its name: the user name of its sign-in.
+    pub name: String,
+    /// The account that it acts for.
+    pub account: String,
+    /// When it was added.
+    pub created: String,
+    /// Its secret: in the answer to its enrolment, and never again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SentSecret>,
+}
+
+impl DeviceRequest {
+    pub(super) fn need(&self) -> Need {
+        if matches!(self, Self::List) { Need::Read } else { Need::Change }
+    }
+}
+
+impl Admin {
+    pub(super) async fn device(&self, actor: &Actor, request: DeviceRequest) -> Result<AdminResponse, AdminError> {
+        let identity = &self.identity;
+        match request {
+            DeviceRequest::List => {
+                let devices = identity.devices()?.into_iter().map(|device| self.device_view(device));
+                Ok(AdminResponse::Devices(devices.collect::<Result<_, _>>()?))
+            }
+            DeviceRequest::Add { name, account } => {
+                let account = identity.account(&account)?;
+                let (device, secret) = identity.add_device(actor, name, account.id).await?;
+                let view = self.device_view(device)?;
+                Ok(AdminResponse::Device(DeviceView { secret: Some(SentSecret(secret)), ..view }))
+            }
+            DeviceRequest::Revoke(name) => {
+                let device = identity.revoke_device(actor, identity.device(&name)?.id).await?;
+                Ok(AdminResponse::Device(self.device_view(device)?))
+            }
+        }
+    }
+
+    fn device_view(&self, device: Device) -> Result<DeviceView, AdminError> {
+        let account = self.account_name(device.account)?;
+        let (name, created) = (device.name.to_string(), shown(device.created));
+        Ok(DeviceView { id: device.id, name, account, created, secret: None })
+    }
+}

@@ -1,0 +1,79 @@
+//! Why an administrative request was not done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditError;
+use crate::domain::Side;
+use crate::estate::EstateError;
+use crate::identity::IdentityError;
+use crate::upstream::ConnectError;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The actor's role does not suffice. The operator's side.
+    #[error("this needs another role")]
+    NotAllowed,
+    /// Identity refused it.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The estate refused it.
+    #[error(transparent)]
+    Estate(#[from] EstateError),
+    /// The SQL Server could not be reached, or shows no certificate.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The SQL Server refused the SQL login that was to be granted. The operator's side.
+    #[error("the SQL Server refused this SQL login: {0}")]
+    Login(String),
+    /// There are no sessions without a running appliance. The operator's side.
+    #[error("the appliance is not running, so it has no sessions")]
+    NotRunning,
+    /// No live session has that id. The operator's side.
+    #[error("there is no session {0}")]
+    NoSuchSession(String),
+    /// An id that cannot be one. The operator's side.
+    #[error("{0:?} is not the id of a {1}")]
+    NotAnId(String, &'static str),
+    /// The audit could not be written, so it was not done. The appliance's side.
+    #[error("nothing was done, because the audit could not be written")]
+    Audit(#[from] AuditError),
+}
+
+impl AdminError {
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Identity(error) => error.side(),
+            Self::Estate(error) => error.side(),
+            Self::Connect(error) => error.side(),
+            Self::Audit(_) => Side::Appliance,
+            _ => Side::Operator,
+        }
+    }
+}
+
+/// An error as it crosses the control socket: its text with its causes, and whose side it is on.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    /// What to tell the administrator.
+    pub text: String,
+    /// Whose side it is on.
+    pub side: Side,
+}
+
+impl From<&AdminError> for Refusal {
+    fn from(error: &AdminError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(next) = cause {
+            let said = next.to_string();
+            if !text.contains(&said) {
+                text = format!("{text}: {said}");
+            }
+            cause = next.source();
+        }
+        Self { text, side: error.side() }
+    }
+}

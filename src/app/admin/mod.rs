@@ -1,0 +1,159 @@
+//! The administration service: what the command line, the dashboard and the API ask the appliance to do.
+//!
+//! [`Admin::handle`] is the one way in, and the one place that decides who may ask for what ([`access`]): denied unless
+//! a role allows it. Requests and answers are plain data, so that they cross the control socket as they are; a secret
+//! crosses only as a [`SentSecret`]. Names are taken wherever ids are.
+
+pub mod access;
+mod account;
+mod database;
+mod device;
+mod error;
+mod grant;
+mod group;
+mod pass;
+mod secret;
+mod server;
+mod session;
+mod token;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use account::{AccountRequest, AccountView, Expiry};
+pub use database::{DatabaseRequest, DatabaseView};
+pub use device::{DeviceRequest, DeviceView};
+pub use error::{AdminError, Refusal};
+pub use grant::{GrantRequest, GrantView, GranteeName};
+pub use group::{GroupRequest, GroupView, MemberName};
+pub use pass::{PassRequest, PassView};
+pub use secret::SentSecret;
+pub use server::{CertificateView, MetView, ServerRequest, ServerView};
+pub use session::{LiveSessions, SessionRequest, SessionView};
+pub use token::{TokenRequest, TokenView};
+
+use super::State;
+use crate::audit::{Actor, Audit};
+use crate::domain::Timestamp;
+use crate::estate::Estate;
+use crate::identity::Identity;
+use crate::platform::Clock;
+use crate::upstream::Dialer;
+
+/// The administration service. Clones are handles to the same service.
+#[derive(Clone)]
+pub struct Admin {
+    identity: Identity,
+    estate: Estate,
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    dialer: Dialer,
+    sessions: Option<Arc<dyn LiveSessions>>,
+}
+
+/// What the service is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdminRequest {
+    /// About accounts.
+    Account(AccountRequest),
+    /// About groups.
+    Group(GroupRequest),
+    /// About devices.
+    Device(DeviceRequest),
+    /// About passes.
+    Pass(PassRequest),
+    /// About access tokens.
+    Token(TokenRequest),
+    /// About servers.
+    Server(ServerRequest),
+    /// About databases.
+    Database(DatabaseRequest),
+    /// About grants.
+    Grant(GrantRequest),
+    /// About live sessions.
+    Session(SessionRequest),
+}
+
+/// What the service answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+pub enum AdminResponse {
+    /// An account, as it is now.
+    Account(AccountView),
+    /// Accounts.
+    Accounts(Vec<AccountView>),
+    /// A group, as it is now.
+    Group(GroupView),
+    /// Groups.
+    Groups(Vec<GroupView>),
+    /// A device.
+    Device(DeviceView),
+    /// Devices.
+    Devices(Vec<DeviceView>),
+    /// A pass.
+    Pass(PassView),
+    /// Passes.
+    Passes(Vec<PassView>),
+    /// A token.
+    Token(TokenView),
+    /// Tokens.
+    Tokens(Vec<TokenView>),
+    /// A server, as it is now.
+    Server(ServerView),
+    /// Servers.
+    Servers(Vec<ServerView>),
+    /// What a server showed.
+    Met(MetView),
+    /// A database, as it is now.
+    Database(DatabaseView),
+    /// Databases.
+    Databases(Vec<DatabaseView>),
+    /// A grant.
+    Grant(GrantView),
+    /// Grants.
+    Grants(Vec<GrantView>),
+    /// Live sessions.
+    Sessions(Vec<SessionView>),
+    /// So many sessions were ended.
+    Ended {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl Admin {
+    /// The service over the opened state; `sessions` where an appliance runs.
+    pub fn new(state: &State, clock: Arc<dyn Clock>, dialer: Dialer, sessions: Option<Arc<dyn LiveSessions>>) -> Self {
+        let State { identity, estate, audit, .. } = state.clone();
+        Self { identity, estate, audit, clock, dialer, sessions }
+    }
+
+    /// Does what `actor` asks for, if it may.
+    pub async fn handle(&self, actor: &Actor, request: AdminRequest) -> Result<AdminResponse, AdminError> {
+        self.authorise(actor, &request).await?;
+        match request {
+            AdminRequest::Account(request) => self.account(actor, request).await,
+            AdminRequest::Group(request) => self.group(actor, request).await,
+            AdminRequest::Device(request) => self.device(actor, request).await,
+            AdminRequest::Pass(request) => self.pass(actor, request).await,
+            AdminRequest::Token(request) => self.token(actor, request).await,
+            AdminRequest::Server(request) => self.server(actor, request).await,
+            AdminRequest::Database(request) => self.database(actor, request).await,
+            AdminRequest::Grant(request) => self.grant(actor, request).await,
+            AdminRequest::Session(request) => self.session(actor, request).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admin")
+    }
+}
+
+/// A time as people and programs read it.
+fn shown(time: Timestamp) -> String {
+    time.to_string()
+}

@@ -1,0 +1,59 @@
+//! The command line's end of the socket. Blocks: a command has nothing else to do.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{ControlRequest, ControlResponse, RESPONSE_LIMIT, transport};
+use crate::app::Layout;
+use crate::app::admin::Refusal;
+
+/// Asks the appliance that runs on a data folder.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why the appliance did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The socket cannot be used: most often the data folder is another user's. The operator's side.
+    #[error("cannot talk to the running appliance through {}: {source}", socket.display())]
+    Socket {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It answered something else than was asked; most often another version. The operator's side.
+    #[error("the running appliance gave an answer that this version does not understand")]
+    Strange,
+    /// It did not do what was asked.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Client {
+    /// The appliance of this data folder.
+    pub fn of(data_dir: &Path) -> Self {
+        Self { socket: Layout::of(data_dir).control_socket() }
+    }
+
+    /// Asks, and waits at most `limit` for the answer; `None` when no appliance runs.
+    pub fn ask(&self, request: &ControlRequest, limit: Duration) -> Result<Option<ControlResponse>, ControlError> {
+        let failed = |source| ControlError::Socket { socket: self.socket.clone(), source };
+        let Some(mut stream) = transport::connect(&self.socket, limit).map_err(failed)? else { return Ok(None) };
+        let mut line = serde_json::to_vec(request).map_err(|_| ControlError::Strange)?;
+        line.push(b'\n');
+        stream.write_all(&line).map_err(failed)?;
+        zeroize::Zeroize::zeroize(&mut line);
+        let limit = u64::try_from(RESPONSE_LIMIT).unwrap_or(u64::MAX);
+        let mut answer = zeroize::Zeroizing::new(Vec::new());
+        BufReader::new(stream).take(limit).read_until(b'\n', &mut answer).map_err(failed)?;
+        match serde_json::from_slice(&answer).map_err(|_| ControlError::Strange)? {
+            ControlResponse::Refused(refusal) => Err(refusal.into()),
+            response => Ok(Some(response)),
+        }
+    }
+}
