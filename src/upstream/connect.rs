@@ -155,12 +155,14 @@ impl Attempt<'_> {
         };
         let question = question.encode().map_err(|error| not_tds(address, error))?;
         let failed = |source: WireError| match source {
-            // Whoever answers in another protocol shows it in the first bytes.
-            WireError::PacketSize(_) | WireError::MessageSize(_) | WireError::Mixed { .. } => not_tds(address, source),
-            source => ConnectError::Wire { address, source },
+            WireError::Io(_) => ConnectError::Wire { address, source },
+            // Whoever speaks another protocol shows it in the first bytes.
+            source => not_tds(address, source),
         };
         PacketWriter::new(&mut *stream).write_message(PRELOGIN, 0, &question).await.map_err(failed)?;
-        let answer = PacketReader::new(stream).read_message(ANSWER_LIMIT).await.map_err(failed)?;
+        let mut reader = PacketReader::new(stream);
+        reader.limit_packets(ANSWER_LIMIT);
+        let answer = reader.read_message(ANSWER_LIMIT).await.map_err(failed)?;
         let answer = answer.ok_or_else(|| not_tds(address, "it hung up on PRELOGIN"))?;
         if answer.kind != RESPONSE {
             return Err(not_tds(address, format!("its answer to PRELOGIN is of type 0x{:02x}", answer.kind)));

@@ -21,6 +21,7 @@ mod gateway_relay;
 mod gateway_servers;
 mod gateway_sessions;
 mod gateway_sign_in;
+mod door_limits;
 mod reference;
 mod store;
 mod support;
