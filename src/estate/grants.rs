@@ -76,23 +76,24 @@ impl Estate {
 
     /// Takes away every grant of an account or group that is gone. Tells how many there were.
     pub async fn forget_grantee(&self, actor: &Actor, grantee: Grantee) -> Result<usize, EstateError> {
-        let theirs = |grant: &Grant| grant.grantee == grantee;
-        if !self.grants()?.iter().any(theirs) {
-            return Ok(0);
-        }
+        let none = move || no_such("grant", grantee_id(grantee));
         let remove = move |state: &mut Change<'_>| {
             let mut removed = Vec::new();
             for (key, grant) in state.scan::<Grants>()?.into_iter().filter(|(_, grant)| grant.grantee == grantee) {
                 state.remove::<Grants>(&key)?;
                 removed.push(grant.id);
             }
-            Ok(removed)
+            if removed.is_empty() { Err(none()) } else { Ok(removed) }
         };
         let entry = |removed: &Vec<GrantId>| {
             let entry = Entry::new(actor.clone(), "grant.remove-all").subject(grantee_id(grantee));
-            entry.detail("count", removed.len().to_string())
+            entry.detail("count", removed.len())
         };
-        let removed = self.change(remove, entry).await?;
+        let removed = match self.change(remove, entry).await {
+            // Nothing to do is nothing to record.
+            Err(EstateError::NoSuch { .. }) => return Ok(0),
+            other => other?,
+        };
         let count = removed.len();
         removed.into_iter().for_each(|id| self.publish(Event::GrantRemoved(id)));
         Ok(count)

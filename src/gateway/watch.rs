@@ -58,13 +58,9 @@ async fn rounds(parts: &Parts, registry: &Registry, changed: &Notify) {
 
 /// Why a session may not go on, as far as its account and its grant decide.
 pub(super) fn standing(identity: &Identity, estate: &Estate, session: &Session) -> Option<Why> {
-    if !identity.still_valid(&session.principal) {
-        Some(Why::NoLongerValid)
-    } else if !estate.still_granted(&session.principal, &session.route) {
-        Some(Why::NoLongerGranted)
-    } else {
-        None
-    }
+    // The groups of today: whoever left the group that the grant came through has lost it.
+    let Some(principal) = identity.current(&session.principal) else { return Some(Why::NoLongerValid) };
+    (!estate.still_granted(&principal, &session.route)).then_some(Why::NoLongerGranted)
 }
 
 /// Why a session may not go on, as far as time decides. A limit of zero is none.

@@ -11,6 +11,7 @@ mod device;
 mod error;
 mod grant;
 mod group;
+mod live;
 mod pass;
 mod secret;
 mod server;
