@@ -13,7 +13,7 @@ use crate::tds::login7::{Feature, FeatureId, Login7, OptionFlags2, OptionFlags3,
 use crate::tds::packet::{PacketHeader, PacketType, Progress, Reassembler, Status, packetise};
 use crate::tds::token::{Done, DoneStatus, EnvChange, EnvKind, LoginResponse, Route, ServerMessage, Token};
 use crate::tds::{DecodeError, TdsVersion};
-use crate::wire::{PacketReader, WireError};
+use crate::wire::PacketReader;
 
 /// The most that a LOGIN7 may have: what SQL Server takes, and room for a token that is refused afterwards.
 const LARGEST_LOGIN: usize = 128 * 1024;
@@ -181,9 +181,4 @@ fn in_packets(spid: u16, payload: &[u8]) -> Vec<u8> {
 /// The changes that RESETCONNECTION is answered with.
 pub fn reset_done() -> EnvChange {
     EnvChange::bytes(EnvKind::RESET_DONE, Vec::new(), Vec::new())
-}
-
-/// Whether reading ended because the client is gone.
-pub fn is_end(error: &WireError) -> bool {
-    error.is_hang_up()
 }

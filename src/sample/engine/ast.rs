@@ -84,6 +84,7 @@ impl Operator {
 }
 
 /// An expression or a condition.
+#[allow(missing_docs, reason = "the fields' names say it")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
     /// A literal; the untyped NULL is an `int` that is NULL.

@@ -260,7 +260,7 @@ impl Parser {
 
 /// Words that cannot be names, and so end an expression or a table where an alias might stand.
 fn is_reserved(word: &str) -> bool {
-    const RESERVED: [&str; 112] = [
+    const RESERVED: &[&str] = &[
         "add", "all", "alter", "and", "any", "as", "asc", "authorization", "backup", "begin", "between", "break", "browse", "bulk", "by", "cascade", "case", "check",
         "checkpoint", "close", "collate", "column", "commit", "constraint", "continue", "create", "cross", "current", "cursor", "database", "dbcc", "deallocate",
         "declare", "default", "delete", "deny", "desc", "distinct", "drop", "else", "end", "errlvl", "escape", "except", "exec", "execute", "exists", "exit", "fetch",
@@ -269,6 +269,6 @@ fn is_reserved(word: &str) -> bool {
         "order", "outer", "over", "percent", "pivot", "primary", "print", "proc", "procedure", "raiserror", "references", "return", "revoke", "right", "rollback",
         "save", "select", "set", "table", "then", "top", "tran", "transaction", "trigger", "truncate", "union", "unique",
     ];
-    const MORE: [&str; 11] = ["update", "use", "user", "values", "view", "waitfor", "when", "where", "while", "with", "throw"];
-    RESERVED.iter().chain(&MORE).any(|reserved| reserved.eq_ignore_ascii_case(word))
+    const MORE: &[&str] = &["update", "use", "user", "values", "view", "waitfor", "when", "where", "while", "with", "throw"];
+    RESERVED.iter().chain(MORE).any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
