@@ -3,7 +3,7 @@
 //! Written in place after each sync of a segment, and itself not synced: after a loss of power it may be behind the
 //! log, never ahead of it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -51,8 +51,8 @@ impl Head {
         Ok(Self { tip: Tip { seq: 0, hash: genesis.clone() }, genesis })
     }
 
-    /// Writes it in place; makes the file if it is not there.
-    pub(super) fn write(&self, folder: &Path, key: Option<&SigningKey>) -> io::Result<()> {
+    /// Writes it in place, without a sync; makes the file if it is not there.
+    pub(super) fn write(&self, folder: &Path, key: Option<&SigningKey>) -> io::Result<File> {
         let mut text = serde_json::to_vec(&Stored {
             genesis: self.genesis.clone(),
             seq: self.tip.seq,
@@ -66,7 +66,9 @@ impl Head {
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path(folder))?.write_all(&text)
+        let mut file = options.open(path(folder))?;
+        file.write_all(&text)?;
+        Ok(file)
     }
 
     /// Reads it.

@@ -18,7 +18,8 @@ pub(super) struct Log {
     key: Option<SigningKey>,
     head: Head,
     segment: Segment,
-    segment_limit: u64,
+    /// Above it, the next entry begins a new segment.
+    pub(super) segment_limit: u64,
     /// What opening found that the log itself has to tell.
     note: Option<String>,
     _lock: File,
@@ -60,7 +61,7 @@ impl Log {
             tip = line::write(&mut lines, &tip, *at, entry, self.key.as_ref())?;
         }
         if self.segment.length() >= self.segment_limit || !self.segment.is_whole() {
-            self.segment = Segment::at(Segment::path_of(&self.folder, self.head.tip.seq + 1), 0);
+            self.segment = Segment::new(&self.folder, self.head.tip.seq + 1);
         }
         let before = self.segment.length();
         self.segment.append(&lines)?;

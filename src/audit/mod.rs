@@ -22,6 +22,8 @@ mod line;
 mod log;
 mod recover;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::path::Path;

@@ -43,51 +43,13 @@ pub(super) fn take(folder: &Path) -> Result<File, AuditError> {
 pub(super) fn recover(folder: &Path, key: Option<&SigningKey>) -> io::Result<Recovered> {
     let found = Head::read(folder, key)?;
     let segments = segment::list(folder)?;
-    let mut notes = Vec::new();
     let Some((first, path)) = segments.last() else { return begin(folder, key, found) };
-
-    let end = Ending::read(path, key)?;
-    let (head, reaches) = match found {
-        Found::Head(head) => {
-            let reaches = head.tip.seq;
-            (head, reaches)
-        }
-        Found::Unsigned(head) => {
-            notes.push("the head was not signed with this key".to_owned());
-            let reaches = head.tip.seq;
-            (head, reaches)
-        }
-        Found::Unreadable | Found::Missing => {
-            notes.push("the head was missing or unreadable: entries at the end may be missing too".to_owned());
-            let genesis = genesis_of(&segments)?;
-            (Head { tip: Tip { seq: 0, hash: genesis.clone() }, genesis }, 0)
-        }
+    let recovered = match found {
+        Found::Head(head) => up_to_head(folder, key, head, *first, path)?,
+        Found::Unsigned(_) | Found::Unreadable | Found::Missing => without_head(&segments, path)?,
     };
-    let last = end.last.clone().unwrap_or(Tip { seq: first.saturating_sub(1), hash: String::new() });
-    let (tip, segment) = if last.seq >= reaches && end.last.is_some() {
-        if end.total > end.sound {
-            let kept = set_aside(path, end.sound)?;
-            notes.push(format!(
-                "{} bytes of entries never acknowledged were set aside in {kept}",
-                end.total - end.sound
-            ));
-        }
-        (last, Segment::at(path.clone(), end.sound))
-    } else if reaches == last.seq && end.sound == 0 && end.total == 0 {
-        // A new segment that was made, and never written to.
-        (head.tip.clone(), Segment::at(path.clone(), 0))
-    } else if reaches == last.seq && end.last.is_none() {
-        let kept = set_aside(path, 0)?;
-        notes.push(format!("{} bytes of entries never acknowledged were set aside in {kept}", end.total));
-        (head.tip.clone(), Segment::at(path.clone(), 0))
-    } else {
-        notes.push(format!("entries {} to {reaches} are missing or damaged", last.seq + 1));
-        (head.tip.clone(), Segment::at(Segment::path_of(folder, reaches + 1), 0))
-    };
-    let head = Head { genesis: head.genesis, tip };
-    head.write(folder, key)?;
-    let note = (!notes.is_empty()).then(|| notes.join("; "));
-    Ok(Recovered { head, segment, note })
+    recovered.head.write(folder, key)?;
+    Ok(recovered)
 }
 
 /// A log without segments: a new one, or one that lost them all.
@@ -101,11 +63,58 @@ fn begin(folder: &Path, key: Option<&SigningKey>, found: Found) -> io::Result<Re
         Found::Missing => (Head::first()?, None),
         Found::Unreadable => (Head::first()?, Some("the head was unreadable: a whole log may be missing".to_owned())),
     };
-    head.write(folder, key)?;
+    head.write(folder, key)?.sync_all()?;
     segment::sync_folder(Some(folder))?;
     segment::sync_folder(folder.parent().filter(|parent| !parent.as_os_str().is_empty()))?;
-    let segment = Segment::at(Segment::path_of(folder, head.tip.seq + 1), 0);
+    let segment = Segment::new(folder, head.tip.seq + 1);
     Ok(Recovered { head, segment, note })
+}
+
+/// A log with its head: it must reach as far, and what lies after the head counts if it holds.
+fn up_to_head(folder: &Path, key: Option<&SigningKey>, head: Head, first: u64, path: &Path) -> io::Result<Recovered> {
+    let end = Ending::read(path, key)?;
+    let reaches = head.tip.seq;
+    let last = match end.last {
+        Some(last) if last.seq >= reaches => last,
+        // A new segment in which nothing was acknowledged yet.
+        None if reaches + 1 == first => head.tip,
+        Some(Tip { seq, .. }) => return Ok(with_gap(folder, head, seq + 1)),
+        None => return Ok(with_gap(folder, head, first)),
+    };
+    let note = match end.total - end.sound {
+        0 => None,
+        bytes => {
+            let kept = set_aside(path, end.sound)?;
+            Some(format!("{bytes} bytes of entries that were never acknowledged were set aside in {kept}"))
+        }
+    };
+    let segment = Segment::existing(path, end.sound)?;
+    Ok(Recovered { head: Head { genesis: head.genesis, tip: last }, segment, note })
+}
+
+/// A log that ends before its head: the next entry is chained to the head, in a segment of its own.
+fn with_gap(folder: &Path, head: Head, missing: u64) -> Recovered {
+    let reaches = head.tip.seq;
+    let note = Some(format!("entries {missing} to {reaches} are missing or damaged"));
+    Recovered { segment: Segment::new(folder, reaches + 1), head, note }
+}
+
+/// A log that lost its head: what can be read is believed, and the loss is told.
+fn without_head(segments: &[(u64, PathBuf)], path: &Path) -> io::Result<Recovered> {
+    let genesis = match segments.first() {
+        Some((1, first)) => genesis_of(first)?,
+        _ => None,
+    };
+    let end = Ending::read(path, None)?;
+    let (Some(genesis), Some(tip)) = (genesis, end.last) else {
+        let text = "the head and a segment are damaged: move the folder aside, and keep it, to begin a new log";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    };
+    let mut note = "the head was missing or is not this appliance's: entries at the end may be missing".to_owned();
+    if end.total > end.sound {
+        note.push_str(&format!("; what follows entry {} was set aside in {}", tip.seq, set_aside(path, end.sound)?));
+    }
+    Ok(Recovered { head: Head { genesis, tip }, segment: Segment::existing(path, end.sound)?, note: Some(note) })
 }
 
 /// The end of a segment.
@@ -136,11 +145,10 @@ impl Ending {
 }
 
 /// What the first entry of the log is chained to.
-fn genesis_of(segments: &[(u64, PathBuf)]) -> io::Result<String> {
-    let Some((1, path)) = segments.first() else { return Ok(Head::first()?.genesis) };
+fn genesis_of(path: &Path) -> io::Result<Option<String>> {
     let content = std::fs::read(path)?;
     let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(line::read(line, None).map_or(Head::first()?.genesis, |link| link.prev))
+    Ok(line::read(line, None).ok().map(|link| link.prev))
 }
 
 /// Copies what stands after `from` into a file of its own, and cuts it off.

@@ -10,75 +10,84 @@ pub(super) struct Segment {
     path: PathBuf,
     /// How much of it is known to be on the disk.
     length: u64,
-    /// Closed after a failure, and opened again by the next write.
+    /// `None` before the first write to a new segment.
     file: Option<File>,
+    /// A write failed: what stands after `length` has to go before the next one.
+    unclean: bool,
 }
 
 impl Segment {
-    /// A segment of which the first `length` bytes hold.
-    pub(super) fn at(path: PathBuf, length: u64) -> Self {
-        Self { path, length, file: None }
+    /// A new segment, to begin with entry `first`; its file is made by the first write, and must not be there yet.
+    pub(super) fn new(folder: &Path, first: u64) -> Self {
+        let path = folder.join(format!("{PREFIX}{first:020}{SUFFIX}"));
+        Self { path, length: 0, file: None, unclean: false }
     }
 
-    /// Where a segment that begins with entry `first` lies.
-    pub(super) fn path_of(folder: &Path, first: u64) -> PathBuf {
-        folder.join(format!("{PREFIX}{first:020}{SUFFIX}"))
+    /// A segment that is there, of which the first `length` bytes hold and the rest is to go.
+    pub(super) fn existing(path: &Path, length: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { path: path.to_owned(), length, file: Some(file), unclean: true })
     }
 
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether what was written to it is where it was written: nobody removed, cut or replaced the file.
+    /// Whether what was written to it is still where it was written: nobody removed, cut or replaced the file.
     pub(super) fn is_whole(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|about| about.is_file() && about.len() >= self.length)
+        let Some(file) = &self.file else { return true };
+        let length = std::fs::metadata(&self.path).map(|about| about.len());
+        length.is_ok_and(|length| length >= self.length) && same_file(file, &self.path)
     }
 
-    /// Appends `lines` and syncs them. After a failure the file is as before, now or before the next write.
+    /// Appends `lines` and syncs them. After a failure the segment is as before, at the latest when the next write
+    /// begins.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let (mut file, fresh) = match self.file.take() {
-            Some(file) if same_file(&file, &self.path) => (file, false),
-            _ => (self.open()?, true),
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => create(&self.path)?,
         };
-        let written = file
-            .write_all(lines)
-            .and_then(|()| file.sync_data())
-            .and_then(|()| if fresh { sync_folder(self.path.parent()) } else { Ok(()) });
-        match written {
-            Ok(()) => {
-                self.length += lines.len() as u64;
-                self.file = Some(file);
-                Ok(())
-            }
-            Err(error) => {
-                // If this fails too, the next write does it.
-                let _ = file.set_len(self.length);
-                Err(error)
-            }
+        let written = self.write(&mut file, lines);
+        if written.is_err() {
+            self.unclean = true;
+            // If this fails too, the next write does it.
+            let _ = file.set_len(self.length);
         }
+        self.file = Some(file);
+        written
+    }
+
+    fn write(&mut self, file: &mut File, lines: &[u8]) -> io::Result<()> {
+        if self.unclean {
+            file.set_len(self.length)?;
+            file.sync_all()?;
+            self.unclean = false;
+        }
+        file.write_all(lines)?;
+        file.sync_data()?;
+        if self.length == 0 {
+            sync_folder(self.path.parent())?;
+        }
+        self.length += lines.len() as u64;
+        Ok(())
     }
 
     /// Takes back what was appended after `length`.
     pub(super) fn take_back(&mut self, length: u64) {
         self.length = length;
-        if let Some(file) = self.file.take() {
+        self.unclean = true;
+        if let Some(file) = &self.file {
             let _ = file.set_len(length);
         }
     }
+}
 
-    /// Opens the file with exactly what is known to hold.
-    fn open(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.path)?;
-        if file.metadata()?.len() > self.length {
-            file.set_len(self.length)?;
-            file.sync_all()?;
-        }
-        Ok(file)
-    }
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// The segments of a folder, with their first sequences, in their order.

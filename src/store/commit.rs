@@ -103,3 +103,24 @@ impl Shared {
         Ok(applied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn commits_that_wait_together_share_one_sync_of_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let committer = Committer::new(Engine::open(&folder.path().join("sled")).unwrap());
+        let commit = |number: u8| committer.apply(Writes::from([(vec![number], Some(vec![number]))])).unwrap();
+        let numbers: Vec<u64> = (0..10).map(commit).collect();
+        let waiting = numbers.iter().map(|number| committer.until_durable(*number));
+        assert!(futures_util::future::join_all(waiting).await.iter().all(Result::is_ok));
+        assert_eq!(committer.syncs(), 1);
+
+        // One that comes later waits for a sync of its own; one that wrote nothing, and finds all durable, for none.
+        committer.until_durable(commit(10)).await.unwrap();
+        committer.until_durable(committer.apply(Writes::new()).unwrap()).await.unwrap();
+        assert_eq!(committer.syncs(), 2);
+    }
+}
