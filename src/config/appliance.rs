@@ -42,13 +42,23 @@ impl Objections for Appliance {
 }
 
 fn machine_names() -> Vec<String> {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let machine = machine.trim().to_lowercase();
+    let machine = machine_name();
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     if is_host(&machine) && !names.contains(&machine) {
         names.insert(0, machine);
     }
     names
+}
+
+#[cfg(unix)]
+fn machine_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::disallowed_methods, reason = "this room reads the environment")]
+fn machine_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default().to_lowercase()
 }
 
 fn is_host(text: &str) -> bool {

@@ -22,6 +22,7 @@ mod gateway_servers;
 mod gateway_sessions;
 mod gateway_sign_in;
 mod door_limits;
+mod packaging;
 mod reference;
 mod store;
 mod support;
