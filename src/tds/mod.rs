@@ -10,21 +10,28 @@
 //! | [`login7`] | LOGIN7: decode, edit, encode |
 //! | [`token`] | what a server answers, and the walk over its login response |
 //! | [`data`] | types, values, columns and rows |
+//! | [`all_headers`], [`request`] | what clients ask: batches, procedure calls, transactions |
+//! | [`smp`] | headers of sessions that share a connection (MARS) |
 
+pub mod all_headers;
 pub mod cursor;
 pub mod data;
 mod error;
 pub mod login7;
 pub mod packet;
 pub mod prelogin;
+pub mod request;
+pub mod smp;
 pub mod token;
 mod version;
 
+pub use all_headers::AllHeaders;
 pub use error::{DecodeError, EncodeError};
 pub use login7::Login7;
 pub use packet::{
     HEADER_LEN, Message, MessageWriter, PacketHeader, PacketType, Progress, Reassembler, Status, packetise,
 };
 pub use prelogin::{Encryption, PreLogin};
+pub use smp::{SMP_HEADER_LEN, SMP_ID, SmpHeader, SmpKind};
 pub use token::Token;
 pub use version::TdsVersion;

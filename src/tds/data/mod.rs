@@ -15,7 +15,7 @@ mod value;
 mod variant;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use collation::Collation;
 pub use column::{Column, ColumnFlags, Columns};
