@@ -11,7 +11,7 @@ use crate::domain::Events;
 use crate::estate::{self, Estate};
 use crate::identity::{self, Identity};
 use crate::platform::{Clock, files};
-use crate::store::{OpenReport, Store, StoreOptions, TableInfo};
+use crate::store::{self, OpenReport, Store, StoreError, StoreOptions, TableInfo};
 
 /// The state and the services over it.
 #[derive(Debug, Clone)]
@@ -81,8 +81,18 @@ impl State {
 
 /// The key that the audit's entries are signed with: made from the store's own, so that it needs no place to be kept.
 pub fn audit_key(store: &Store) -> SigningKey {
-    SigningKey::new(&store.keyed_hash("audit.signing", b"1"))
+    SigningKey::new(&store.keyed_hash(SIGNING.0, SIGNING.1))
 }
+
+/// The same from the store's key files alone, beside a running appliance; `None` where there is no store.
+pub fn audit_key_at(config: &Config) -> Result<Option<SigningKey>, StoreError> {
+    let store = Layout::of(&config.appliance.data_dir).store();
+    let hash = store::keyed_hash_at(&store, &config.keys.master_key_file, SIGNING.0, SIGNING.1)?;
+    Ok(hash.map(|hash| SigningKey::new(&hash)))
+}
+
+/// What the signing key is made for: purpose and generation.
+const SIGNING: (&str, &[u8]) = ("audit.signing", b"1");
 
 /// Every table of this version.
 pub fn tables() -> Vec<TableInfo> {

@@ -1,11 +1,11 @@
 //! `gatehouse audit verify`: is the record of who did what whole? Works beside the running appliance, and on a copy of a record.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Settings, output};
-use crate::audit::{self, SigningKey, Verified, VerifyError};
+use crate::app::{Layout, state};
+use crate::audit::{self, Verified, VerifyError};
 use crate::config::Config;
-use crate::store;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Audit {
@@ -49,18 +49,11 @@ impl Audit {
 }
 
 fn verify_own(config: &Config) -> anyhow::Result<Result<Verified, VerifyError>> {
-    let data_dir = &config.appliance.data_dir;
-    let folder = data_dir.join("audit");
-    Ok(match signing_key(data_dir, &config.keys.master_key_file)? {
+    let folder = Layout::of(&config.appliance.data_dir).audit();
+    Ok(match state::audit_key_at(config)? {
         Some(key) => audit::verify_signed(&folder, &key),
         None => audit::verify(&folder),
     })
-}
-
-/// As the appliance makes it when it opens its state.
-fn signing_key(data_dir: &Path, master_key_file: &Path) -> anyhow::Result<Option<SigningKey>> {
-    let hash = store::keyed_hash_at(&data_dir.join("store"), master_key_file, "audit.signing", b"1")?;
-    Ok(hash.map(|hash| SigningKey::new(&hash)))
 }
 
 fn as_json(outcome: &Result<Verified, VerifyError>) -> serde_json::Value {

@@ -45,7 +45,7 @@ fn show(duration: Duration) -> String {
     if millis == 0 {
         return "0s".to_owned();
     }
-    let fitting = UNITS.into_iter().find(|(_, factor)| millis % factor == 0);
+    let fitting = UNITS.into_iter().find(|(_, factor)| millis.is_multiple_of(*factor));
     let (unit, factor) = fitting.unwrap_or(("ms", 1));
     format!("{}{unit}", millis / factor)
 }

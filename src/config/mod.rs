@@ -22,7 +22,7 @@ mod sign_in;
 mod size;
 mod tls;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use appliance::Appliance;
 pub use complaint::{Complaint, ConfigError};
@@ -118,11 +118,6 @@ impl Config {
         config.listen.sql = vec![free];
         config.listen.https = vec![free];
         config
-    }
-
-    /// Where the local control socket lies.
-    pub fn control_socket(&self) -> PathBuf {
-        self.appliance.data_dir.join("control.sock")
     }
 }
 

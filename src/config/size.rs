@@ -28,7 +28,7 @@ impl Size {
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let fitting = UNITS.into_iter().find(|(_, factor)| self.0 != 0 && self.0 % factor == 0);
+        let fitting = UNITS.into_iter().find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
         let (unit, factor) = fitting.unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }

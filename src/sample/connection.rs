@@ -39,7 +39,9 @@ type Stream = Box<dyn Io>;
 
 /// Serves a connection until it ends.
 pub async fn serve(shared: &Arc<Shared>, tcp: TcpStream, address: SocketAddr) {
-    let Ok(Some((mut stream, signed_in, mars))) = within(&*shared.clock, LOGIN_TIME, sign_in(shared, tcp, address)).await else {
+    let Ok(Some((mut stream, signed_in, mars))) =
+        within(&*shared.clock, LOGIN_TIME, sign_in(shared, tcp, address)).await
+    else {
         return;
     };
     let spid = signed_in.info.spid;
@@ -127,7 +129,12 @@ async fn carry(shared: &Arc<Shared>, tasks: &Tasks, stream: Stream, signed_in: S
     kill.cancel();
 }
 
-async fn read_sessions(tasks: &Tasks, connected: &Arc<Connected>, mut reader: PacketReader<ReadHalf<Stream>>, wire: mpsc::Sender<Vec<u8>>) {
+async fn read_sessions(
+    tasks: &Tasks,
+    connected: &Arc<Connected>,
+    mut reader: PacketReader<ReadHalf<Stream>>,
+    wire: mpsc::Sender<Vec<u8>>,
+) {
     let mut sessions = Sessions::new(wire);
     while let Ok(Some(frame)) = reader.next().await {
         let Ok(opened) = sessions.take(frame.bytes()) else { return };

@@ -59,14 +59,24 @@ pub async fn open(tcp: TcpStream, encryption: Encryption, configs: &ServerConfig
             let mut tls = TlsAcceptor::from(Arc::clone(&configs.strict)).accept(tcp).await?;
             let asked = read_prelogin(&mut tls).await?;
             answer(&mut tls, Asked::On, &asked).await?;
-            Ok(Opened { stream: Box::new(tls), first_packet: None, encrypted: true, strict: true, mars: asked.mars == Some(true) })
+            Ok(Opened {
+                stream: Box::new(tls),
+                first_packet: None,
+                encrypted: true,
+                strict: true,
+                mars: asked.mars == Some(true),
+            })
         }
         [0x12] => open_seven(tcp, encryption, configs).await,
         _ => Err(HandshakeError::Refused("the first byte is neither PRELOGIN's nor one of TLS that is spoken here")),
     }
 }
 
-async fn open_seven(mut tcp: TcpStream, encryption: Encryption, configs: &ServerConfigs) -> Result<Opened, HandshakeError> {
+async fn open_seven(
+    mut tcp: TcpStream,
+    encryption: Encryption,
+    configs: &ServerConfigs,
+) -> Result<Opened, HandshakeError> {
     let asked = read_prelogin(&mut tcp).await?;
     let mars = asked.mars == Some(true);
     let wanted = asked.encryption.unwrap_or(Asked::NotSupported);
@@ -84,7 +94,13 @@ async fn open_seven(mut tcp: TcpStream, encryption: Encryption, configs: &Server
     }
     if given == Asked::Off {
         let (stream, packet) = login_packet_alone(tcp, configs).await?;
-        return Ok(Opened { stream: Box::new(stream), first_packet: Some(packet), encrypted: false, strict: false, mars });
+        return Ok(Opened {
+            stream: Box::new(stream),
+            first_packet: Some(packet),
+            encrypted: false,
+            strict: false,
+            mars,
+        });
     }
     let tls = tunnel::accept(tcp, Arc::clone(&configs.tunnel)).await?;
     Ok(Opened { stream: Box::new(tls), first_packet: None, encrypted: true, strict: false, mars })
@@ -99,7 +115,11 @@ async fn read_prelogin(stream: &mut (impl AsyncRead + Unpin)) -> Result<PreLogin
     PreLogin::decode(&message.payload).map_err(|_| HandshakeError::Refused("a PRELOGIN that cannot be read"))
 }
 
-async fn answer(stream: &mut (impl AsyncWrite + Unpin), encryption: Asked, asked: &PreLogin) -> Result<(), HandshakeError> {
+async fn answer(
+    stream: &mut (impl AsyncWrite + Unpin),
+    encryption: Asked,
+    asked: &PreLogin,
+) -> Result<(), HandshakeError> {
     let answer = PreLogin {
         version: super::VERSION,
         encryption: Some(encryption),
@@ -113,7 +133,10 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), encryption: Asked, asked
 }
 
 /// TLS for LOGIN7's first packet; what follows it is clear again, on the same stream.
-async fn login_packet_alone(tcp: TcpStream, configs: &ServerConfigs) -> Result<(PreLoginTunnel<TcpStream>, Vec<u8>), HandshakeError> {
+async fn login_packet_alone(
+    tcp: TcpStream,
+    configs: &ServerConfigs,
+) -> Result<(PreLoginTunnel<TcpStream>, Vec<u8>), HandshakeError> {
     let records = OneRecord { inner: PreLoginTunnel::server(tcp), header: [0; 5], have: 0, left: 0 };
     let mut tls: TlsStream<_> = TlsAcceptor::from(Arc::clone(&configs.tunnel)).accept(records).await?;
     tls.get_mut().0.inner.finish_handshake()?;

@@ -64,14 +64,25 @@ fn push(reassembler: &mut Reassembler, packet: &[u8]) -> Result<Progress, Decode
 }
 
 /// Decides on a login.
-pub fn decide(shared: &Arc<Shared>, opened: &Opened, mut asked: Login7, address: SocketAddr) -> Result<SignedIn, TurnedAway> {
+pub fn decide(
+    shared: &Arc<Shared>,
+    opened: &Opened,
+    mut asked: Login7,
+    address: SocketAddr,
+) -> Result<SignedIn, TurnedAway> {
     let version = version(asked.tds_version, opened.strict);
     let refusal = Refusal { shared, version, user: asked.user_name.clone() };
     if shared.is_refusing() {
-        return Err(refusal.say(&[(18451, 1, 14, format!("Login failed for user '{}'. Only administrators may connect at this time.", asked.user_name))]));
+        return Err(refusal.say(&[(
+            18451,
+            1,
+            14,
+            format!("Login failed for user '{}'. Only administrators may connect at this time.", asked.user_name),
+        )]));
     }
     if asked.options2.contains(OptionFlags2::INTEGRATED) {
-        let text = "Login failed. The login is from an untrusted domain and cannot be used with Integrated authentication.";
+        let text =
+            "Login failed. The login is from an untrusted domain and cannot be used with Integrated authentication.";
         return Err(refusal.say(&[(18452, 1, 14, text.to_owned())]));
     }
     if asked.feature(FeatureId::FED_AUTH).is_some() || asked.options3.contains(OptionFlags3::CHANGE_PASSWORD) {
@@ -132,7 +143,14 @@ pub fn decide(shared: &Arc<Shared>, opened: &Opened, mut asked: Login7, address:
         database: std::sync::Mutex::new(database.clone()),
         kill: CancellationToken::new(),
     });
-    let Some(info) = info else { return Err(refusal.say(&[(17809, 1, 20, "Could not connect because the maximum number of connections has been reached.".to_owned())])) };
+    let Some(info) = info else {
+        return Err(refusal.say(&[(
+            17809,
+            1,
+            20,
+            "Could not connect because the maximum number of connections has been reached.".to_owned(),
+        )]));
+    };
     let answer = in_packets(info.spid, &response.encode());
     Ok(SignedIn { info, login, database, version, asked, answer })
 }
@@ -146,7 +164,11 @@ fn version(asked: TdsVersion, strict: bool) -> TdsVersion {
 
 /// Only what was asked for, and is real here.
 fn features(asked: &Login7) -> Vec<Feature> {
-    asked.feature(FeatureId::UTF8_SUPPORT).map(|_| Feature { id: FeatureId::UTF8_SUPPORT, data: vec![1] }).into_iter().collect()
+    asked
+        .feature(FeatureId::UTF8_SUPPORT)
+        .map(|_| Feature { id: FeatureId::UTF8_SUPPORT, data: vec![1] })
+        .into_iter()
+        .collect()
 }
 
 struct Refusal<'a> {

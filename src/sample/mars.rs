@@ -76,7 +76,8 @@ impl Outgoing {
     pub async fn reserve(&self) -> Result<Place<'_>, Gone> {
         loop {
             let changed = self.changed.notified();
-            let (closed, open) = self.with(|windows| (windows.closed, windows.allowed.wrapping_sub(windows.sent).cast_signed() > 0));
+            let (closed, open) =
+                self.with(|windows| (windows.closed, windows.allowed.wrapping_sub(windows.sent).cast_signed() > 0));
             if closed {
                 return Err(Gone);
             }
@@ -161,7 +162,9 @@ impl Sessions {
 
     /// Takes an SMP packet; gives back the session that it opens, if it opens one.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Opened>, Broken> {
-        let Some(&[SMID, flags, sid_low, sid_high, _, _, _, _, s0, s1, s2, s3, w0, w1, w2, w3]) = bytes.first_chunk::<SMP_HEADER>() else {
+        let Some(&[SMID, flags, sid_low, sid_high, _, _, _, _, s0, s1, s2, s3, w0, w1, w2, w3]) =
+            bytes.first_chunk::<SMP_HEADER>()
+        else {
             return Err(Broken);
         };
         let sid = u16::from_le_bytes([sid_low, sid_high]);
@@ -170,7 +173,12 @@ impl Sessions {
             SYN if self.open.contains_key(&sid) || self.open.len() >= MOST_SESSIONS => Err(Broken),
             SYN => {
                 let windows = Windows { allowed: window, promised: WINDOW, ..Windows::default() };
-                let outgoing = Arc::new(Outgoing { sid, wire: self.wire.clone(), windows: Mutex::new(windows), changed: Notify::new() });
+                let outgoing = Arc::new(Outgoing {
+                    sid,
+                    wire: self.wire.clone(),
+                    windows: Mutex::new(windows),
+                    changed: Notify::new(),
+                });
                 let (sender, inbound) = mpsc::channel(2 * WINDOW as usize);
                 self.open.insert(sid, (Arc::clone(&outgoing), sender));
                 Ok(Some(Opened { outgoing, inbound }))
@@ -183,7 +191,8 @@ impl Sessions {
                 let (outgoing, inbound) = self.session(sid)?;
                 let packet = packet(bytes.get(SMP_HEADER..).unwrap_or_default())?;
                 let in_order = outgoing.with(|windows| {
-                    let fits = number == windows.received.wrapping_add(1) && windows.promised.wrapping_sub(number).cast_signed() >= 0;
+                    let fits = number == windows.received.wrapping_add(1)
+                        && windows.promised.wrapping_sub(number).cast_signed() >= 0;
                     windows.received = number;
                     fits
                 });

@@ -6,9 +6,9 @@ use tokio::sync::mpsc;
 
 use super::engine::error::SqlError;
 use super::mars::Outgoing;
+use crate::tds::TdsVersion;
 use crate::tds::packet::{MessageWriter, PacketType, Status};
 use crate::tds::token::{Done, DoneKind, DoneStatus, EnvChange, ServerMessage, Token};
-use crate::tds::TdsVersion;
 
 /// The client is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,13 @@ impl Reply {
 
     /// Adds an error or message.
     pub fn message(&mut self, error: &SqlError) {
-        let mut message = ServerMessage::new(error.number, error.state, error.class, error.message.as_str(), self.form.server.as_str());
+        let mut message = ServerMessage::new(
+            error.number,
+            error.state,
+            error.class,
+            error.message.as_str(),
+            self.form.server.as_str(),
+        );
         message.line = error.line.max(1);
         message.procedure.clone_from(&error.procedure);
         self.token(&if error.class > 10 { Token::Error(message) } else { Token::Info(message) });

@@ -64,7 +64,12 @@ enum End {
 /// Serves a session until its client leaves, or an error ends it.
 pub async fn run(connected: &Arc<Connected>, channel: Channel) {
     let Channel { inbound, outbound } = channel;
-    let mut intake = Intake { inbound, outbound: outbound.clone(), waiting: VecDeque::new(), reassembler: Reassembler::new(LARGEST_REQUEST) };
+    let mut intake = Intake {
+        inbound,
+        outbound: outbound.clone(),
+        waiting: VecDeque::new(),
+        reassembler: Reassembler::new(LARGEST_REQUEST),
+    };
     let mut batch = Batch::new(Arc::clone(connected));
     while let Some(event) = intake.next().await {
         let mut reply = Reply::new(connected.form.clone(), outbound.clone());

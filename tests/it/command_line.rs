@@ -115,3 +115,12 @@ fn gatehouse(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 fn error_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+#[test]
+fn a_health_check_says_that_no_appliance_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = gatehouse(&["healthcheck", "--json", "--data-dir", folder.path().to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["running"], &answer["ready"]), (&false.into(), &false.into()));
+}

@@ -126,7 +126,9 @@ pub fn parse(text: &str) -> Option<Parsed> {
         return Some(Parsed { days: Some(DAYS_TO_1900), ticks: Some(0), offset: None });
     }
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 8 && !rest.contains(':') || digits == 8 && rest.as_bytes().get(8).is_some_and(|c| matches!(c, b' ' | b'T')) {
+    if digits == 8 && !rest.contains(':')
+        || digits == 8 && rest.as_bytes().get(8).is_some_and(|c| matches!(c, b' ' | b'T'))
+    {
         let number: u32 = rest.get(..8)?.parse().ok()?;
         parsed.days = Some(days(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)?);
         rest = rest.get(8..)?;
@@ -166,7 +168,8 @@ fn parse_time(text: &str, parsed: &mut Parsed) -> Option<()> {
         }
     };
     let mut rest = rest.trim();
-    if let Some(half) = rest.get(..2).filter(|half| half.eq_ignore_ascii_case("am") || half.eq_ignore_ascii_case("pm")) {
+    if let Some(half) = rest.get(..2).filter(|half| half.eq_ignore_ascii_case("am") || half.eq_ignore_ascii_case("pm"))
+    {
         let afternoon = half.eq_ignore_ascii_case("pm");
         hour = match (hour, afternoon) {
             (12, false) => 0,
@@ -187,7 +190,9 @@ fn parse_time(text: &str, parsed: &mut Parsed) -> Option<()> {
             let sign = if rest.starts_with('-') { -1 } else { 1 };
             let (hours, minutes) = rest.strip_prefix(['+', '-'])?.split_once(':')?;
             let (hours, minutes): (i16, i16) = (hours.parse().ok()?, minutes.parse().ok()?);
-            ((0..=14).contains(&hours) && (0..60).contains(&minutes)).then_some(sign * (hours * 60 + minutes)).map(Some)?
+            ((0..=14).contains(&hours) && (0..60).contains(&minutes))
+                .then_some(sign * (hours * 60 + minutes))
+                .map(Some)?
         }
     };
     Some(())

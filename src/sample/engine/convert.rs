@@ -112,9 +112,14 @@ fn to_integer(value: &Value, from: SqlType, to: SqlType) -> Converted {
             (word, SqlType::Bit) if word.eq_ignore_ascii_case("false") => 0,
             (word, _) => word.parse::<i128>().map_err(|_| SqlError::conversion(from, text, to))?,
         },
-        Value::Bytes(bytes) => {
-            bytes.iter().rev().take(8).enumerate().fold(0u64, |n, (i, b)| n | u64::from(*b) << (8 * i)).cast_signed().into()
-        }
+        Value::Bytes(bytes) => bytes
+            .iter()
+            .rev()
+            .take(8)
+            .enumerate()
+            .fold(0u64, |n, (i, b)| n | u64::from(*b) << (8 * i))
+            .cast_signed()
+            .into(),
         Value::DateTime(ticks) if matches!(from, SqlType::DateTime | SqlType::SmallDateTime) => {
             i128::from(calendar::round(*ticks, 0) / calendar::DAY) - i128::from(DAYS_TO_1900)
         }
@@ -157,15 +162,25 @@ fn to_float(value: &Value, from: SqlType, to: SqlType) -> Converted {
 
 fn to_decimal(value: &Value, from: SqlType, to: SqlType) -> Converted {
     let (precision, scale) = to.decimal_facets();
-    let overflow = || SqlError::arithmetic_overflow(if matches!(to, SqlType::Decimal { .. }) { "numeric" } else { to.name() });
+    let overflow =
+        || SqlError::arithmetic_overflow(if matches!(to, SqlType::Decimal { .. }) { "numeric" } else { to.name() });
     let exact = match value {
         Value::Int(n) => Decimal { units: i128::from(*n), scale: 0 },
         Value::Decimal(n) => *n,
         Value::Float(n) => parse_decimal(&format!("{n:.*}", usize::from(scale.min(30)))).ok_or_else(overflow)?,
         Value::Text(text) => {
-            let refused = || SqlError::conversion_numeric(from, if matches!(to, SqlType::Decimal { .. }) { "numeric" } else { to.name() });
+            let refused = || {
+                SqlError::conversion_numeric(
+                    from,
+                    if matches!(to, SqlType::Decimal { .. }) { "numeric" } else { to.name() },
+                )
+            };
             let text = text.trim();
-            let text = if matches!(to, SqlType::Decimal { .. }) { text.to_owned() } else { text.trim_start_matches('$').replace(',', "") };
+            let text = if matches!(to, SqlType::Decimal { .. }) {
+                text.to_owned()
+            } else {
+                text.trim_start_matches('$').replace(',', "")
+            };
             parse_decimal(&text).ok_or_else(refused)?
         }
         _ => return Err(SqlError::no_conversion(from, to)),
@@ -272,7 +287,9 @@ fn moment_text(ticks: i64, from: SqlType, style: i64) -> Result<String, SqlError
     let (days, of_day) = calendar::split(ticks);
     let (year, month, day) = calendar::date(days);
     let dated = from == SqlType::Date;
-    let time = |scale: u8| calendar::time_text(if from == SqlType::DateTime { of_day / 10_000 * 10_000 } else { of_day }, scale);
+    let time = |scale: u8| {
+        calendar::time_text(if from == SqlType::DateTime { of_day / 10_000 * 10_000 } else { of_day }, scale)
+    };
     Ok(match style {
         0 if matches!(from, SqlType::DateTime | SqlType::SmallDateTime) => {
             let (hour, minute) = (of_day / calendar::SECOND / 3600, of_day / calendar::SECOND / 60 % 60);
@@ -355,7 +372,9 @@ fn to_moment(value: &Value, from: SqlType, to: SqlType) -> Converted {
         }
         Value::Int(n) if matches!(to, SqlType::DateTime | SqlType::SmallDateTime) => {
             let days = i32::try_from(*n).ok().and_then(|n| n.checked_add(DAYS_TO_1900));
-            let days = days.filter(|d| (0..calendar::DAYS_END).contains(d)).ok_or_else(|| SqlError::arithmetic_overflow(to))?;
+            let days = days
+                .filter(|d| (0..calendar::DAYS_END).contains(d))
+                .ok_or_else(|| SqlError::arithmetic_overflow(to))?;
             (calendar::join(days, 0), 0)
         }
         _ => return Err(SqlError::clash(from, to)),
@@ -370,7 +389,9 @@ pub fn moment_of(ticks: i64, offset: i16, to: SqlType) -> Converted {
     let rounded = match to {
         SqlType::Date => ticks,
         SqlType::Time(scale) => calendar::round(calendar::split(ticks).1, scale) % calendar::DAY,
-        SqlType::SmallDateTime => (ticks + 30 * calendar::SECOND).div_euclid(60 * calendar::SECOND) * 60 * calendar::SECOND,
+        SqlType::SmallDateTime => {
+            (ticks + 30 * calendar::SECOND).div_euclid(60 * calendar::SECOND) * 60 * calendar::SECOND
+        }
         SqlType::DateTime => calendar::round_datetime(ticks),
         SqlType::DateTime2(scale) | SqlType::DateTimeOffset(scale) => calendar::round(ticks, scale),
         _ => return Err(SqlError::clash("datetime2", to)),
@@ -394,8 +415,8 @@ pub fn moment_of(ticks: i64, offset: i16, to: SqlType) -> Converted {
 
 /// Code page 1252, which `varchar` has in the default collation.
 const CODE_PAGE_HIGH: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ',
-    '\u{9d}', 'ž', 'Ÿ',
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 /// A character's byte in the code page, if it has one.
@@ -408,5 +429,8 @@ pub fn code_page_byte(c: char) -> Option<u8> {
 
 /// The text of bytes in the code page.
 pub fn from_code_page(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| CODE_PAGE_HIGH.get(usize::from(*b).wrapping_sub(0x80)).copied().unwrap_or(char::from(*b))).collect()
+    bytes
+        .iter()
+        .map(|b| CODE_PAGE_HIGH.get(usize::from(*b).wrapping_sub(0x80)).copied().unwrap_or(char::from(*b)))
+        .collect()
 }

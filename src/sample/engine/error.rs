@@ -46,7 +46,11 @@ impl SqlError {
 
     /// Whether the rest of the batch is not run after it, whatever XACT_ABORT says.
     pub fn ends_batch(&self) -> bool {
-        self.class >= 17 || matches!(self.number, 102 | 105 | 137 | 156 | 170 | 207 | 208 | 241 | 245 | 295 | 916 | 1205 | 8114 | 8169 | 40000)
+        self.class >= 17
+            || matches!(
+                self.number,
+                102 | 105 | 137 | 156 | 170 | 207 | 208 | 241 | 245 | 295 | 916 | 1205 | 8114 | 8169 | 40000
+            )
     }
 
     /// Whether it takes the whole transaction with it.

@@ -36,8 +36,8 @@ pub struct Spanned {
 }
 
 const SIGNS: [&str; 34] = [
-    "<>", "<=", ">=", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "(", ")", ",", ";", ".", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|",
-    "^", "~", "{", "}",
+    "<>", "<=", ">=", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "(", ")", ",", ";", ".",
+    "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "~", "{", "}",
 ];
 
 /// Reads a whole batch.
@@ -73,7 +73,8 @@ impl<'a> Cursor<'a> {
 
     fn skip_blanks(&mut self) -> Result<(), SqlError> {
         loop {
-            let blanks = self.rest.find(|c: char| !c.is_whitespace() && c != '\0' && c != '\u{feff}').unwrap_or(self.rest.len());
+            let blanks =
+                self.rest.find(|c: char| !c.is_whitespace() && c != '\0' && c != '\u{feff}').unwrap_or(self.rest.len());
             self.take(blanks);
             if self.rest.starts_with("--") {
                 self.take(self.rest.find('\n').unwrap_or(self.rest.len()));
@@ -144,7 +145,8 @@ impl<'a> Cursor<'a> {
                 Ok(Token::Word(self.take(length).to_owned()))
             }
             c => {
-                let sign = SIGNS.into_iter().find(|sign| self.rest.starts_with(sign)).ok_or_else(|| SqlError::syntax(c))?;
+                let sign =
+                    SIGNS.into_iter().find(|sign| self.rest.starts_with(sign)).ok_or_else(|| SqlError::syntax(c))?;
                 self.take(sign.len());
                 Ok(Token::Sign(sign))
             }

@@ -133,9 +133,24 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// A server of these databases and logins.
-    pub fn new(name: String, databases: Vec<Arc<Database>>, logins: Vec<Login>, limit: usize, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        name: String,
+        databases: Vec<Arc<Database>>,
+        logins: Vec<Login>,
+        limit: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let started = ticks(clock.now());
-        Self { name, databases, logins, limit, started, clock, next_object: AtomicI32::new(2_000_000), sessions: Mutex::default() }
+        Self {
+            name,
+            databases,
+            logins,
+            limit,
+            started,
+            clock,
+            next_object: AtomicI32::new(2_000_000),
+            sessions: Mutex::default(),
+        }
     }
 
     /// Now, in ticks since 0001-01-01, UTC.
@@ -166,7 +181,11 @@ impl Server {
     /// The database of this name, if the login may open it.
     pub fn open(&self, login: &Login, name: &str) -> Result<&Arc<Database>, SqlError> {
         let database = self.database(name).ok_or_else(|| SqlError::unknown_database(name))?;
-        if self.may_open(login, database) { Ok(database) } else { Err(SqlError::no_access(&login.name, &database.name)) }
+        if self.may_open(login, database) {
+            Ok(database)
+        } else {
+            Err(SqlError::no_access(&login.name, &database.name))
+        }
     }
 
     /// Whether a login may open a database.

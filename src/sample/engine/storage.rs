@@ -107,9 +107,26 @@ pub struct Table {
 
 impl Table {
     /// An empty table of `dbo`.
-    pub fn new(id: i32, name: impl Into<String>, columns: Vec<Column>, primary_key: Option<PrimaryKey>, created: i64) -> Self {
+    pub fn new(
+        id: i32,
+        name: impl Into<String>,
+        columns: Vec<Column>,
+        primary_key: Option<PrimaryKey>,
+        created: i64,
+    ) -> Self {
         let keys = if primary_key.is_some() { vec![Arc::default(); PARTS] } else { Vec::new() };
-        Self { id, name: name.into(), schema: "dbo", columns: columns.into(), primary_key, created, chunks: Vec::new(), keys, count: 0, weight: 512 }
+        Self {
+            id,
+            name: name.into(),
+            schema: "dbo",
+            columns: columns.into(),
+            primary_key,
+            created,
+            chunks: Vec::new(),
+            keys,
+            count: 0,
+            weight: 512,
+        }
     }
 
     /// What a view shows, as a table.
@@ -174,7 +191,11 @@ impl Table {
     }
 
     /// Replaces or removes rows: `change` says `None` to keep a row, `Some(None)` to remove it, `Some(Some(new))` to replace it.
-    pub fn change<E: From<SqlError>>(&mut self, database: &str, mut change: impl FnMut(&Row) -> Result<Option<Option<Row>>, E>) -> Result<(), E> {
+    pub fn change<E: From<SqlError>>(
+        &mut self,
+        database: &str,
+        mut change: impl FnMut(&Row) -> Result<Option<Option<Row>>, E>,
+    ) -> Result<(), E> {
         let mut added = Vec::new();
         for index in 0..self.chunks.len() {
             let Some(chunk) = self.chunks.get(index).cloned() else { break };
@@ -224,7 +245,9 @@ impl Table {
     fn check_nulls(&self, row: &[Value], verb: &str, database: &str) -> Result<(), SqlError> {
         match self.columns.iter().zip(row).find(|(column, value)| !column.nullable && value.is_null()) {
             None => Ok(()),
-            Some((column, _)) => Err(SqlError::not_nullable(&column.name, format!("{database}.dbo.{}", self.name), verb).state(2)),
+            Some((column, _)) => {
+                Err(SqlError::not_nullable(&column.name, format!("{database}.dbo.{}", self.name), verb).state(2))
+            }
         }
     }
 
@@ -238,7 +261,8 @@ impl Table {
         let bytes = key(&values);
         let part = part_of(&bytes);
         let shown = || {
-            let shown: Vec<String> = primary_key.columns.iter().zip(&values).map(|(i, value)| self.shown(*i, value)).collect();
+            let shown: Vec<String> =
+                primary_key.columns.iter().zip(&values).map(|(i, value)| self.shown(*i, value)).collect();
             SqlError::duplicate_key(&primary_key.name, format!("dbo.{}", self.name), shown.join(", "))
         };
         if self.keys.get(part).is_some_and(|keys| keys.contains(bytes.as_slice())) {
@@ -262,13 +286,18 @@ impl Table {
 
     fn shown(&self, column: usize, value: &Value) -> String {
         let from = self.columns.get(column).map_or(SqlType::Int, |column| column.ty);
-        cast(value, from, SqlType::NVarChar(MAX), 0).ok().and_then(|v| v.as_text().map(str::to_owned)).unwrap_or_else(|| "<NULL>".to_owned())
+        cast(value, from, SqlType::NVarChar(MAX), 0)
+            .ok()
+            .and_then(|v| v.as_text().map(str::to_owned))
+            .unwrap_or_else(|| "<NULL>".to_owned())
     }
 }
 
 fn part_of(bytes: &[u8]) -> usize {
     // FNV-1a: any spread does here, the parts only bound how much one insert copies.
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     usize::try_from(hash >> 56).unwrap_or(0) % PARTS
 }
 
@@ -320,7 +349,8 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let columns = vec![Column::plain("id", SqlType::Int, false), Column::plain("name", SqlType::NVarChar(20), true)];
+        let columns =
+            vec![Column::plain("id", SqlType::Int, false), Column::plain("name", SqlType::NVarChar(20), true)];
         Table::new(1, "t", columns, Some(PrimaryKey { name: "PK_t".into(), columns: vec![0] }), 0)
     }
 

@@ -160,7 +160,8 @@ impl SqlType {
             },
             "decimal" | "numeric" | "dec" => {
                 let precision = u8::try_from(first.unwrap_or(Some(18))?).ok().filter(|p| (1..=38).contains(p))?;
-                let scale = u8::try_from(facets.get(1).copied().unwrap_or(Some(0))?).ok().filter(|s| *s <= precision)?;
+                let scale =
+                    u8::try_from(facets.get(1).copied().unwrap_or(Some(0))?).ok().filter(|s| *s <= precision)?;
                 Some(T::Decimal { precision, scale })
             }
             "money" => plain(T::Money),
@@ -226,7 +227,8 @@ impl SqlType {
         use SqlType as T;
         let (high, low) = if self.precedence() >= other.precedence() { (self, other) } else { (other, self) };
         match (high, low) {
-            (T::Decimal { .. }, T::Decimal { .. }) | (T::Decimal { .. }, T::BigInt | T::Int | T::SmallInt | T::TinyInt | T::Bit | T::Money | T::SmallMoney) => {
+            (T::Decimal { .. }, T::Decimal { .. })
+            | (T::Decimal { .. }, T::BigInt | T::Int | T::SmallInt | T::TinyInt | T::Bit | T::Money | T::SmallMoney) => {
                 let ((p1, s1), (p2, s2)) = (high.decimal_facets(), low.decimal_facets());
                 let scale = s1.max(s2);
                 let whole = (p1 - s1).max(p2 - s2);
@@ -285,7 +287,8 @@ impl SqlType {
     /// `max_length` as `sys.columns` has it: bytes, -1 for max.
     pub fn byte_length(self) -> i16 {
         use SqlType as T;
-        let bytes = |n: u16, each: u16| if n == MAX { -1 } else { i16::try_from(n.saturating_mul(each)).unwrap_or(8000) };
+        let bytes =
+            |n: u16, each: u16| if n == MAX { -1 } else { i16::try_from(n.saturating_mul(each)).unwrap_or(8000) };
         match self {
             T::Bit | T::TinyInt => 1,
             T::SmallInt => 2,

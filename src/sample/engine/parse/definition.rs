@@ -66,7 +66,13 @@ impl Parser {
             return Ok(Kind::IdentityInsert { table, on });
         }
         if self.words(&["transaction", "isolation", "level"]) {
-            const LEVELS: [&[&str]; 5] = [&["read", "uncommitted"], &["read", "committed"], &["repeatable", "read"], &["serializable"], &["snapshot"]];
+            const LEVELS: [&[&str]; 5] = [
+                &["read", "uncommitted"],
+                &["read", "committed"],
+                &["repeatable", "read"],
+                &["serializable"],
+                &["snapshot"],
+            ];
             let level = LEVELS.into_iter().find(|level| self.words(level)).ok_or_else(|| self.unexpected())?;
             return Ok(Kind::SetOption { names: vec!["isolation".to_owned()], value: SetValue::Word(level.join(" ")) });
         }
@@ -134,8 +140,11 @@ impl Parser {
                 self.clustering();
                 primary_key = self.key_columns()?;
                 key_name = constraint;
-            } else if self.is_word("unique") || self.is_word("foreign") || self.is_word("check") || constraint.is_some() {
-                return Err(SqlError::unsupported("A constraint other than PRIMARY KEY, NOT NULL and DEFAULT").at(self.line()));
+            } else if self.is_word("unique") || self.is_word("foreign") || self.is_word("check") || constraint.is_some()
+            {
+                return Err(
+                    SqlError::unsupported("A constraint other than PRIMARY KEY, NOT NULL and DEFAULT").at(self.line())
+                );
             } else {
                 let (column, named) = self.column_definition()?;
                 if column.primary_key {
@@ -149,7 +158,10 @@ impl Parser {
             }
         }
         self.need_sign(")")?;
-        if self.words(&["on", "primary"]) || self.is_word("on") && matches!(self.peek_at(1), Token::Quoted(group) if group.eq_ignore_ascii_case("primary")) {
+        if self.words(&["on", "primary"])
+            || self.is_word("on")
+                && matches!(self.peek_at(1), Token::Quoted(group) if group.eq_ignore_ascii_case("primary"))
+        {
             self.at += usize::from(self.is_word("on")) * 2;
         }
         Ok(Kind::CreateTable { name, columns, primary_key, key_name })
@@ -179,7 +191,8 @@ impl Parser {
             return Err(SqlError::unsupported("A computed column").at(self.line()));
         }
         let ty = self.data_type()?;
-        let mut column = ColumnDefinition { name, ty, nullable: None, identity: None, default: None, primary_key: false };
+        let mut column =
+            ColumnDefinition { name, ty, nullable: None, identity: None, default: None, primary_key: false };
         let mut constraint = None;
         loop {
             if self.word("constraint") {
@@ -205,7 +218,9 @@ impl Parser {
             } else if self.word("collate") {
                 self.name()?;
             } else if self.is_word("unique") || self.is_word("references") || self.is_word("check") {
-                return Err(SqlError::unsupported("A constraint other than PRIMARY KEY, NOT NULL and DEFAULT").at(self.line()));
+                return Err(
+                    SqlError::unsupported("A constraint other than PRIMARY KEY, NOT NULL and DEFAULT").at(self.line())
+                );
             } else {
                 return Ok((column, constraint));
             }

@@ -42,7 +42,9 @@ impl Parser {
                 left = predicate;
                 continue;
             }
-            let Some((operator, level)) = self.operator().filter(|(_, level)| *level >= lowest) else { return Ok(left) };
+            let Some((operator, level)) = self.operator().filter(|(_, level)| *level >= lowest) else {
+                return Ok(left);
+            };
             self.at += 1;
             let right = self.nested(|p| p.climb(level + 1))?;
             left = Expr::Binary(Box::new(left), operator, Box::new(right));
@@ -117,7 +119,9 @@ impl Parser {
         if self.sign("-") {
             return Ok(match self.nested(|p| p.operand(MULTIPLY))? {
                 Expr::Literal(Value::Int(n), ty) => Expr::Literal(Value::Int(-n), ty),
-                Expr::Literal(Value::Decimal(n), ty) => Expr::Literal(Value::Decimal(Decimal { units: -n.units, ..n }), ty),
+                Expr::Literal(Value::Decimal(n), ty) => {
+                    Expr::Literal(Value::Decimal(Decimal { units: -n.units, ..n }), ty)
+                }
                 Expr::Literal(Value::Float(n), ty) => Expr::Literal(Value::Float(-n), ty),
                 other => Expr::Negate(Box::new(other)),
             });
@@ -134,7 +138,11 @@ impl Parser {
             if !collation.to_ascii_lowercase().contains("_ci_as") {
                 return Err(SqlError::unsupported(format!("The collation {collation}")).at(self.line()));
             }
-            value = Expr::Binary(Box::new(value), Operator::Add, Box::new(Expr::Literal(Value::text(""), SqlType::VarChar(1))));
+            value = Expr::Binary(
+                Box::new(value),
+                Operator::Add,
+                Box::new(Expr::Literal(Value::text(""), SqlType::VarChar(1))),
+            );
         }
         Ok(value)
     }
@@ -209,7 +217,13 @@ impl Parser {
             "convert" | "try_convert" if called => self.convert(),
             "current_timestamp" | "current_user" | "system_user" | "session_user" | "user" => {
                 self.at += 1;
-                Ok(Expr::Call { name: word.to_ascii_lowercase(), arguments: Vec::new(), star: false, distinct: false, over: None })
+                Ok(Expr::Call {
+                    name: word.to_ascii_lowercase(),
+                    arguments: Vec::new(),
+                    star: false,
+                    distinct: false,
+                    over: None,
+                })
             }
             "left" | "right" | "nullif" if called => self.column_or_call(),
             _ if is_reserved(word) => Err(self.unexpected()),
@@ -254,7 +268,10 @@ impl Parser {
     }
 
     fn facets_were_given(&self) -> bool {
-        matches!(self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map(|t| &t.token), Some(Token::Sign(")")))
+        matches!(
+            self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map(|t| &t.token),
+            Some(Token::Sign(")"))
+        )
     }
 
     fn column_or_call(&mut self) -> Result<Expr, SqlError> {
@@ -278,7 +295,10 @@ impl Parser {
         let star = self.sign("*");
         let mut arguments = Vec::new();
         if !star && !self.is_sign(")") {
-            if name.starts_with("date") && matches!(self.peek(), Token::Word(_)) && matches!(self.peek_at(1), Token::Sign(",")) {
+            if name.starts_with("date")
+                && matches!(self.peek(), Token::Word(_))
+                && matches!(self.peek_at(1), Token::Sign(","))
+            {
                 // DATEADD and its like begin with a bare word.
                 if let Token::Word(part) = self.next() {
                     arguments.push(Expr::Literal(Value::text(part.to_ascii_lowercase()), SqlType::VarChar(16)));

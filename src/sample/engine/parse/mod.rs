@@ -146,13 +146,17 @@ impl Parser {
     fn unexpected(&self) -> SqlError {
         let error = match self.peek() {
             Token::Word(word) if is_reserved(word) => SqlError::syntax_keyword(word),
-            Token::Word(text) | Token::Quoted(text) | Token::Text(text, _) | Token::Number(text) | Token::Variable(text) => {
-                SqlError::syntax(text)
-            }
+            Token::Word(text)
+            | Token::Quoted(text)
+            | Token::Text(text, _)
+            | Token::Number(text)
+            | Token::Variable(text) => SqlError::syntax(text),
             Token::Sign(sign) => SqlError::syntax(sign),
             Token::Binary(_) => SqlError::syntax("0x"),
             Token::End => match self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map(|t| &t.token) {
-                Some(Token::Word(text) | Token::Quoted(text) | Token::Number(text) | Token::Variable(text)) => SqlError::syntax(text),
+                Some(Token::Word(text) | Token::Quoted(text) | Token::Number(text) | Token::Variable(text)) => {
+                    SqlError::syntax(text)
+                }
                 Some(Token::Sign(sign)) => SqlError::syntax(sign),
                 _ => SqlError::syntax(""),
             },
@@ -237,7 +241,9 @@ impl Parser {
     fn integer(&mut self) -> Result<i64, SqlError> {
         let negative = self.sign("-");
         match self.next() {
-            Token::Number(n) => n.parse().map(|n: i64| if negative { -n } else { n }).map_err(|_| SqlError::syntax(n).at(self.line())),
+            Token::Number(n) => {
+                n.parse().map(|n: i64| if negative { -n } else { n }).map_err(|_| SqlError::syntax(n).at(self.line()))
+            }
             _ => Err(self.unexpected_before()),
         }
     }
@@ -261,14 +267,119 @@ impl Parser {
 /// Words that cannot be names, and so end an expression or a table where an alias might stand.
 fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
-        "add", "all", "alter", "and", "any", "as", "asc", "authorization", "backup", "begin", "between", "break", "browse", "bulk", "by", "cascade", "case", "check",
-        "checkpoint", "close", "collate", "column", "commit", "constraint", "continue", "create", "cross", "current", "cursor", "database", "dbcc", "deallocate",
-        "declare", "default", "delete", "deny", "desc", "distinct", "drop", "else", "end", "errlvl", "escape", "except", "exec", "execute", "exists", "exit", "fetch",
-        "for", "foreign", "from", "full", "function", "goto", "grant", "group", "having", "holdlock", "identity", "identity_insert", "if", "in", "index", "inner",
-        "insert", "intersect", "into", "is", "join", "key", "kill", "left", "like", "merge", "not", "null", "nullif", "of", "off", "on", "open", "option", "or",
-        "order", "outer", "over", "percent", "pivot", "primary", "print", "proc", "procedure", "raiserror", "references", "return", "revoke", "right", "rollback",
-        "save", "select", "set", "table", "then", "top", "tran", "transaction", "trigger", "truncate", "union", "unique",
+        "add",
+        "all",
+        "alter",
+        "and",
+        "any",
+        "as",
+        "asc",
+        "authorization",
+        "backup",
+        "begin",
+        "between",
+        "break",
+        "browse",
+        "bulk",
+        "by",
+        "cascade",
+        "case",
+        "check",
+        "checkpoint",
+        "close",
+        "collate",
+        "column",
+        "commit",
+        "constraint",
+        "continue",
+        "create",
+        "cross",
+        "current",
+        "cursor",
+        "database",
+        "dbcc",
+        "deallocate",
+        "declare",
+        "default",
+        "delete",
+        "deny",
+        "desc",
+        "distinct",
+        "drop",
+        "else",
+        "end",
+        "errlvl",
+        "escape",
+        "except",
+        "exec",
+        "execute",
+        "exists",
+        "exit",
+        "fetch",
+        "for",
+        "foreign",
+        "from",
+        "full",
+        "function",
+        "goto",
+        "grant",
+        "group",
+        "having",
+        "holdlock",
+        "identity",
+        "identity_insert",
+        "if",
+        "in",
+        "index",
+        "inner",
+        "insert",
+        "intersect",
+        "into",
+        "is",
+        "join",
+        "key",
+        "kill",
+        "left",
+        "like",
+        "merge",
+        "not",
+        "null",
+        "nullif",
+        "of",
+        "off",
+        "on",
+        "open",
+        "option",
+        "or",
+        "order",
+        "outer",
+        "over",
+        "percent",
+        "pivot",
+        "primary",
+        "print",
+        "proc",
+        "procedure",
+        "raiserror",
+        "references",
+        "return",
+        "revoke",
+        "right",
+        "rollback",
+        "save",
+        "select",
+        "set",
+        "table",
+        "then",
+        "top",
+        "tran",
+        "transaction",
+        "trigger",
+        "truncate",
+        "union",
+        "unique",
     ];
-    const MORE: &[&str] = &["update", "use", "user", "values", "view", "waitfor", "when", "where", "while", "with", "throw"];
+    const MORE: &[&str] =
+        &["update", "use", "user", "values", "view", "waitfor", "when", "where", "while", "with", "throw"];
     RESERVED.iter().chain(MORE).any(|reserved| reserved.eq_ignore_ascii_case(word))
 }

@@ -26,7 +26,11 @@ impl Parser {
                 }
             }
             if p.word("for") {
-                return Err(if p.is_word("browse") { p.unexpected() } else { SqlError::unsupported("FOR XML and FOR JSON").at(p.line()) });
+                return Err(if p.is_word("browse") {
+                    p.unexpected()
+                } else {
+                    SqlError::unsupported("FOR XML and FOR JSON").at(p.line())
+                });
             }
             p.option_clause()?;
             Ok(Query { with, body, order, offset, fetch })
@@ -170,7 +174,9 @@ impl Parser {
         if self.sign("*") {
             return Ok(Item::All(None));
         }
-        if let (Token::Word(table) | Token::Quoted(table), Token::Sign("."), Token::Sign("*")) = (self.peek().clone(), self.peek_at(1), self.peek_at(2)) {
+        if let (Token::Word(table) | Token::Quoted(table), Token::Sign("."), Token::Sign("*")) =
+            (self.peek().clone(), self.peek_at(1), self.peek_at(2))
+        {
             self.at += 3;
             return Ok(Item::All(Some(table)));
         }
@@ -196,7 +202,9 @@ impl Parser {
                 Ok(Some(text))
             }
             Token::Quoted(_) => self.name().map(Some),
-            Token::Word(word) if announced || !super::is_reserved(&word) && !begins_clause(&word) => self.name().map(Some),
+            Token::Word(word) if announced || !super::is_reserved(&word) && !begins_clause(&word) => {
+                self.name().map(Some)
+            }
             _ if announced => Err(self.unexpected()),
             _ => Ok(None),
         }
@@ -301,8 +309,20 @@ impl Parser {
             return Ok(());
         }
         const HINTS: [&str; 14] = [
-            "nolock", "readuncommitted", "updlock", "holdlock", "rowlock", "tablock", "tablockx", "paglock", "readpast", "readcommitted", "serializable", "xlock",
-            "repeatableread", "nowait",
+            "nolock",
+            "readuncommitted",
+            "updlock",
+            "holdlock",
+            "rowlock",
+            "tablock",
+            "tablockx",
+            "paglock",
+            "readpast",
+            "readcommitted",
+            "serializable",
+            "xlock",
+            "repeatableread",
+            "nowait",
         ];
         self.at += 2;
         loop {

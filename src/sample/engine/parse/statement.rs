@@ -175,7 +175,9 @@ impl Parser {
             }
         }
         match (given.next(), given.next(), given.next()) {
-            (Some(message), Some(severity), Some(state)) => Ok(Kind::RaisError { message, severity, state, arguments: given.collect(), log }),
+            (Some(message), Some(severity), Some(state)) => {
+                Ok(Kind::RaisError { message, severity, state, arguments: given.collect(), log })
+            }
             _ => Err(self.unexpected()),
         }
     }
@@ -220,7 +222,11 @@ impl Parser {
                 }
             }
             if rows.len() > 1000 {
-                return Err(SqlError::new(10738, 15, "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values."));
+                return Err(SqlError::new(
+                    10738,
+                    15,
+                    "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
+                ));
             }
             Source::Values(rows)
         } else if self.is_word("exec") || self.is_word("execute") {
@@ -252,7 +258,10 @@ impl Parser {
             while self.sign(".") {
                 column = self.name()?;
             }
-            let operator = ["=", "+=", "-=", "*=", "/=", "%="].into_iter().find(|sign| self.sign(sign)).ok_or_else(|| self.unexpected())?;
+            let operator = ["=", "+=", "-=", "*=", "/=", "%="]
+                .into_iter()
+                .find(|sign| self.sign(sign))
+                .ok_or_else(|| self.unexpected())?;
             let value = if self.word("default") { None } else { Some(self.expression()?) };
             set.push((column.clone(), value.map(|value| compound(Expr::Column(vec![column]), operator, value))));
             if !self.sign(",") {
@@ -346,7 +355,14 @@ impl Parser {
                     self.at += 1;
                     None
                 }
-                Token::Word(word) if arguments.is_empty() && argument.name.is_none() && super::is_reserved(&word) && !word.eq_ignore_ascii_case("null") => break,
+                Token::Word(word)
+                    if arguments.is_empty()
+                        && argument.name.is_none()
+                        && super::is_reserved(&word)
+                        && !word.eq_ignore_ascii_case("null") =>
+                {
+                    break;
+                }
                 Token::Word(word) if !word.eq_ignore_ascii_case("null") => {
                     // A bare word is a text here.
                     self.at += 1;
@@ -390,8 +406,22 @@ fn found_word(token: &Token) -> String {
 
 /// A batch may begin with a procedure's name alone.
 fn found_call(token: &Token) -> bool {
-    const BARE: [&str; 14] =
-        ["print", "raiserror", "throw", "waitfor", "commit", "rollback", "save", "use", "kill", "break", "continue", "return", "go", "dbcc"];
+    const BARE: [&str; 14] = [
+        "print",
+        "raiserror",
+        "throw",
+        "waitfor",
+        "commit",
+        "rollback",
+        "save",
+        "use",
+        "kill",
+        "break",
+        "continue",
+        "return",
+        "go",
+        "dbcc",
+    ];
     match token {
         Token::Quoted(_) => true,
         Token::Word(word) => !super::is_reserved(word) && !BARE.iter().any(|bare| bare.eq_ignore_ascii_case(word)),
