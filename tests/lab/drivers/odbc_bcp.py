@@ -66,14 +66,12 @@ def put(driver, connection, check, buffer, data, column):
 
 
 def diagnosis(driver, connection):
-    texts, number = [], 1
-    state, native, size = ctypes.create_string_buffer(12), c_int(), c_short()
-    message = ctypes.create_string_buffer(4096)
-    while driver.SQLGetDiagRecW(c_short(CONNECTION), connection, c_short(number), state, byref(native), message, c_short(2048), byref(size)) >= 0:
-        if driver.SQLGetDiagRecW(c_short(CONNECTION), connection, c_short(number), state, byref(native), message, c_short(2048), byref(size)) == 100:
+    """The texts that the driver has about its last failure."""
+    texts = []
+    state, native, size, message = ctypes.create_string_buffer(12), c_int(), c_short(), ctypes.create_string_buffer(4096)
+    for number in range(1, 9):
+        result = driver.SQLGetDiagRecW(c_short(CONNECTION), connection, c_short(number), state, byref(native), message, c_short(2048), byref(size))
+        if result not in (0, 1):
             break
         texts.append(message.raw[: size.value * 2].decode("utf-16-le", "replace"))
-        number += 1
-        if number > 8:
-            break
     return "; ".join(texts) or "the driver gave no text"
