@@ -8,8 +8,6 @@ import secrets
 import subprocess
 import time
 
-from cases.case import NotHere
-
 START_LIMIT = 60  # seconds
 
 
@@ -22,7 +20,7 @@ class Appliance:
 
     @contextlib.contextmanager
     def running(self, server=None):
-        """The demonstration, whose facts are in its demo.json."""
+        """The demonstration, whose facts are in its demo.json; with a `server`, an alias for that one instead of the sample server's."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [self.binary, "demo", "--data-dir", str(self.folder), "--sql-port", "0", "--https-port", "0", "--server-port", "0"]
         # Seven drivers at one address give wrong passwords on purpose.
@@ -30,7 +28,10 @@ class Appliance:
         with open(self.log, "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            yield self.facts(process)
+            facts = self.facts(process)
+            if server:
+                facts["database"] = self.trust_and_alias(server)
+            yield facts
         finally:
             process.terminate()
             try:
@@ -47,3 +48,85 @@ class Appliance:
                 raise SystemExit(f"gatehouse did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.1)
         return json.loads(path.read_text())
+
+    # Administration, each by one call of the command line.
+
+    def admin(self, *arguments, secret=None):
+        """What `gatehouse admin … --json` answers."""
+        command = [self.binary, "admin", *arguments, "--json", "--data-dir", str(self.folder)]
+        if secret is not None:
+            command.append("--password-stdin")
+        done = subprocess.run(command, input=(secret or "") + "\n", capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command[1:])}: {done.stderr.strip()}")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def make_person(self, driver, grant):
+        """An account that may use the database, with everything that it can sign in with, and another one that is disabled."""
+        name = "lab-" + re.sub(r"\W+", "-", driver.lower())
+        password = secrets.token_urlsafe(18)
+        for account in (name, f"{name}-off"):
+            self.admin("account", "add", account, "--default-database", grant["database"], secret=password)
+            self.admin("grant", "add", grant["database"], "--account", account, "--access", "owner", "--login", grant["login"], secret=grant["password"])
+        self.disable(f"{name}-off")
+        return Person(
+            name=name,
+            password=password,
+            passed=self.admin("pass", "issue", name)["secret"],
+            device=f"{name}-pc",
+            device_secret=self.admin("device", "add", f"{name}-pc", "--account", name)["secret"],
+            token=self.admin("token", "issue", name)["secret"],
+            disabled_name=f"{name}-off",
+        )
+
+    def sessions(self, account):
+        return [session["id"] for session in self.admin("session", "list") if session["account"] == account]
+
+    def end_session(self, session):
+        self.admin("session", "end", session)
+
+    def disable(self, account):
+        self.admin("account", "disable", account)
+
+    def enable(self, account):
+        self.admin("account", "enable", account)
+
+    def trust_and_alias(self, server, name="lab"):
+        """A real server, and an alias for its database."""
+        trust = f"--pin-authority={server.ca_file}" if server.ca_file else "--trust-anything"
+        self.admin("server", "add", name, f"{server.host}:{server.port}", trust, "--yes")
+        self.admin("database", "add", name, "--server", name, "--name", server.database)
+        return name
+
+
+@dataclasses.dataclass
+class Person:
+    """An account of the appliance, and its credentials."""
+
+    name: str
+    password: str
+    passed: str
+    device: str
+    device_secret: str
+    token: str
+    disabled_name: str
+    default_database: str = ""
+
+    @property
+    def wrong_name(self):
+        return self.name
+
+    def sign_in(self, kind):
+        """The fields of a job that signs in so."""
+        if kind == "token":
+            return {"user": "", "password": "", "token": self.token}
+        return dict(zip(("user", "password"), {
+            "any": (self.name, self.password),
+            "password": (self.name, self.password),
+            "pass": (self.name, self.passed),
+            "device": (self.device, self.device_secret),
+            "token_as_password": (self.name, self.token),
+        }[kind], strict=True))
+
+    def gateway_only(self, what):
+        return getattr(self, what)
