@@ -76,18 +76,16 @@ impl Registry {
         self.shared.state().sessions.len()
     }
 
-    /// Ends one session; tells whether there was such a session.
+    /// Ends one session; tells whether there was such a session that was not ending already.
     pub fn end(&self, id: &SessionId) -> bool {
         let session = self.shared.state().sessions.get(id).cloned();
-        session.inspect(|session| session.end(Why::Administrator)).is_some()
+        session.is_some_and(|session| session.end(Why::Administrator))
     }
 
     /// Ends every session of an account; tells how many.
     pub fn end_account(&self, account: &AccountId) -> usize {
-        let mut sessions = self.sessions();
-        sessions.retain(|session| session.principal.account == *account);
-        sessions.iter().for_each(|session| session.end(Why::Administrator));
-        sessions.len()
+        let theirs = |session: &Arc<Session>| session.principal.account == *account;
+        self.sessions().into_iter().filter(theirs).filter(|session| session.end(Why::Administrator)).count()
     }
 
     /// Takes no new sessions from now on.
@@ -102,7 +100,9 @@ impl Registry {
 
     /// Ends every session.
     pub fn end_all(&self, why: Why) {
-        self.sessions().iter().for_each(|session| session.end(why));
+        for session in self.sessions() {
+            session.end(why);
+        }
     }
 
     /// Ends when there are no sessions.

@@ -112,9 +112,9 @@ impl Session {
         Self { id, principal, route, peer, application, host, since, began, counters, cut: Cut::default() }
     }
 
-    /// Ends it, for the first reason given; later ones change nothing.
-    pub(super) fn end(&self, why: Why) {
-        self.cut.fall(why);
+    /// Ends it, for the first reason given; later ones change nothing. Tells whether this was the first.
+    pub(super) fn end(&self, why: Why) -> bool {
+        self.cut.fall(why)
     }
 
     /// Ends when somebody ended the session, and says why.
@@ -186,10 +186,10 @@ struct Cut {
 }
 
 impl Cut {
-    fn fall(&self, why: Why) {
-        if self.why.set(why).is_ok() {
-            self.token.cancel();
-        }
+    fn fall(&self, why: Why) -> bool {
+        let first = self.why.set(why).is_ok();
+        self.token.cancel();
+        first
     }
 
     async fn fallen(&self) -> Why {

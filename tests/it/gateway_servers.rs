@@ -167,7 +167,7 @@ async fn routing_that_goes_around_in_circles_or_out_of_bounds_is_refused() {
     rig.peer.set(|manners| manners.login = Answer::Route(itself));
     let error = rig.refusal(&wish()).await;
     assert!(error.message.contains("sends logins on"), "{}", error.message);
-    assert_eq!(rig.peer.accepted(), 11, "the first and ten hops");
+    assert_eq!(rig.peer.logins.lock().unwrap().len(), 11, "the first and ten hops");
     assert!(cause(&rig).contains("10 routing hops"));
 
     let away = Route { protocol: 0, port: 1433, server: "sql.evil.example".into(), database: None };
