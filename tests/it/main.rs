@@ -18,6 +18,7 @@ mod dependencies;
 mod dial;
 mod door_limits;
 mod gateway_handshake;
+mod gateway_leaks;
 mod gateway_relay;
 mod gateway_servers;
 mod gateway_sessions;

@@ -220,17 +220,21 @@ async fn obey<S: AsyncRead + AsyncWrite + Unpin>(
         let mut request = frame.payload().to_vec();
         let mut raw = first;
         let mut ended = whole;
+        let swallowed = kind == 7 && text_of(&request).starts_with("swallow ");
         while !ended {
             let frame = reader.next().await?.ok_or("cut")?;
+            ended = frame.ends_message();
+            if swallowed {
+                continue;
+            }
             request.extend_from_slice(frame.payload());
             raw.extend_from_slice(frame.bytes());
-            ended = frame.ends_message();
         }
         let text = if kind == 1 { text_of(&request) } else { String::new() };
         let mut words = text.split(' ');
         let number = |word: Option<&str>| word.and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
         match words.next().unwrap_or_default() {
-            "rows" => writer.write_message(4, 0, &vec![0xAB; number(words.next())]).await?,
+            "rows" => rows(&mut writer, packet_size, number(words.next())).await?,
             "header" => writer.write_message(4, 0, &[kind, status]).await?,
             "flood" => flood(&mut reader, &mut writer, packet_size).await?,
             "quiet" => {
@@ -248,11 +252,31 @@ async fn obey<S: AsyncRead + AsyncWrite + Unpin>(
                 writer.write_packet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await?;
                 writer.flush().await?;
             }
+            _ if swallowed => writer.write_message(4, 0, &attention_done()).await?,
             "raw" => writer.write_message(4, 0, &raw).await?,
             _ => writer.write_message(4, 0, &request).await?,
         }
     }
     Ok(())
+}
+
+/// Sends a message of `size` payload bytes without holding it.
+async fn rows<W: AsyncWrite + Unpin>(
+    writer: &mut PacketWriter<W>,
+    packet_size: usize,
+    mut size: usize,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut packet = vec![0xAB; packet_size];
+    loop {
+        let part = size.min(packet_size - 8);
+        size -= part;
+        let length = u16::try_from(part + 8)?.to_be_bytes();
+        packet[..8].copy_from_slice(&[4, u8::from(size == 0), length[0], length[1], 0, 0, 1, 0]);
+        writer.write_packet(&packet[..part + 8]).await?;
+        if size == 0 {
+            return Ok(writer.flush().await?);
+        }
+    }
 }
 
 /// Sends packets without an end until an Attention comes.
