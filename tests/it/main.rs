@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod canary;
 mod command_line;
 mod dependencies;
 mod dial;

@@ -1,0 +1,5 @@
+//! Secrets are planted, everything is made to fail, and everything that was written is searched for them.
+
+mod debug;
+mod panics;
+mod traces;
