@@ -12,6 +12,7 @@ use crate::estate::{self, Estate};
 use crate::identity::{self, Identity};
 use crate::platform::{Clock, files};
 use crate::store::{self, OpenReport, Store, StoreError, StoreOptions, TableInfo};
+use crate::tls;
 
 /// The state and the services over it.
 #[derive(Debug, Clone)]
@@ -96,5 +97,5 @@ const SIGNING: (&str, &[u8]) = ("audit.signing", b"1");
 
 /// Every table of this version.
 pub fn tables() -> Vec<TableInfo> {
-    [identity::tables(), estate::tables()].concat()
+    [identity::tables(), estate::tables(), tls::tables()].concat()
 }

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::domain::{Side, Timestamp};
+use crate::domain::Side;
 use crate::wire::CertificateFacts;
 
 /// Why a certificate could not be made, or was not taken into use.
@@ -29,6 +29,9 @@ pub enum CertificateError {
     /// It is no X.509 certificate. The operator's side.
     #[error("it is not an X.509 certificate")]
     NotACertificate,
+    /// There is no private key in what was given. The operator's side.
+    #[error("there is no private key in it")]
+    NoKey,
     /// The key is of an unknown kind. The operator's side.
     #[error("the private key cannot be used")]
     Key(#[source] rustls::Error),
@@ -73,12 +76,6 @@ impl KeyAndChain {
     /// The chain, leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert
-    }
-
-    /// When it should be replaced: after two thirds of its life.
-    pub fn renew_at(&self) -> Timestamp {
-        let life = self.facts.not_after.since(self.facts.not_before);
-        self.facts.not_before.after(life / 3 * 2)
     }
 }
 

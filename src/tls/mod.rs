@@ -1,12 +1,26 @@
 //! The certificates that the appliance shows, and how it speaks TLS with those who come to it.
 //!
-//! [`root`] makes certificates, [`Certificates`] holds the one that is shown and can be changed under way, [`policy`]
-//! says which versions and suites are spoken where.
+//! [`Shown`] is what the rest of the house deals with. Behind it, [`Authority`] and [`CertificateFiles`] say where a
+//! certificate comes from, [`Certificates`] holds the one that is shown and can be changed under way, [`policy`] says
+//! which versions and suites are spoken where.
 
+pub mod authority;
 pub mod certificates;
+pub mod files;
 pub mod policy;
 pub mod root;
+pub mod shown;
 
-pub use certificates::{Certificates, KeyAndChain};
+pub use authority::{Authority, AuthorityError};
+pub use certificates::{CertificateError, Certificates, KeyAndChain};
+pub use files::{CertificateFiles, FilesError};
 pub use policy::ServerConfigs;
 pub use root::Root;
+pub use shown::{Shown, ShownError};
+
+use crate::store::TableInfo;
+
+/// The tables of this room.
+pub fn tables() -> Vec<TableInfo> {
+    vec![TableInfo::of::<authority::Roots>()]
+}

@@ -25,6 +25,7 @@ mod gateway_servers;
 mod gateway_sessions;
 mod gateway_sign_in;
 mod packaging;
+mod own_authority;
 mod reference;
 mod store;
 mod support;
