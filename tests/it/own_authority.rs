@@ -184,12 +184,17 @@ async fn each_door_speaks_its_own_tls() {
 /// A folder with a certificate and a key in files.
 struct Files {
     folder: tempfile::TempDir,
-    root: Root,
+    /// A company's authority.
+    root: rcgen::Certificate,
+    root_key: rcgen::KeyPair,
 }
 
 impl Files {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), root: Root::create("Company", NOW).unwrap() }
+        let root_key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        Self { folder: tempfile::tempdir().unwrap(), root: params.self_signed(&root_key).unwrap(), root_key }
     }
 
     fn certificate(&self) -> PathBuf {
@@ -203,16 +208,13 @@ impl Files {
     /// Writes a new pair for these names, valid around `now`.
     fn write(&self, names: &[&str], now: Timestamp) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let issuer_key = rcgen::KeyPair::from_pem(self.root.key_pem().expose()).unwrap();
-        let issuer = rcgen::CertificateParams::from_ca_cert_der(self.root.certificate_der()).unwrap();
-        let issuer = issuer.self_signed(&issuer_key).unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = rcgen::CertificateParams::new(names).unwrap();
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
         let since = Duration::from_millis(u64::try_from(now.as_millis()).unwrap());
         (params.not_before, params.not_after) = (epoch + since, epoch + since + DAY);
-        let certificate = params.signed_by(&key, &issuer, &issuer_key).unwrap();
-        std::fs::write(self.certificate(), certificate.pem() + &self.root.certificate_pem()).unwrap();
+        let certificate = params.signed_by(&key, &self.root, &self.root_key).unwrap();
+        std::fs::write(self.certificate(), certificate.pem() + &self.root.pem()).unwrap();
         std::fs::write(self.key(), key.serialize_pem()).unwrap();
     }
 
@@ -228,7 +230,7 @@ async fn a_certificate_from_files_is_shown_with_its_chain() {
     let opened = files.open().await.unwrap();
     assert_eq!(opened.certificates().current().chain().len(), 2);
     let configs = ServerConfigs::new(&opened.certificates()).unwrap();
-    let client = client(&files.root.certificate_pem(), NOW, &[]);
+    let client = client(&files.root.pem(), NOW, &[]);
     handshake(&configs.strict, client, "sql.example.com").await.unwrap();
 }
 
