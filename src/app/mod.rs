@@ -1,7 +1,13 @@
 //! Composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
 
 pub mod admin;
+mod appliance;
 pub mod control;
+pub mod demo;
+mod doors;
+pub mod lifecycle;
 pub mod state;
+mod upkeep;
 
+pub use appliance::Appliance;
 pub use state::{Layout, State};

@@ -1,6 +1,16 @@
 //! `gatehouse demo`: a sample SQL Server, the gateway before it, an account and a database, in one command.
 
-use super::Settings;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{Settings, output};
+use crate::app::demo::{Access, Demo as Running, Ports};
+use crate::app::lifecycle;
+use crate::config::Config;
+use crate::platform::signals::Signals;
+use crate::platform::{Clock, SystemClock};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
@@ -16,7 +26,89 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) fn run(&self, _settings: &Settings) -> anyhow::Result<()> {
-        anyhow::bail!("the demonstration is not put together yet")
+    /// Runs the demonstration until it is told to stop. A folder of its own making is removed again.
+    pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
+        let folder = Folder::of(settings)?;
+        let mut settings = settings.clone();
+        settings.data_dir = Some(folder.path.clone());
+        let config = settings.load()?.config;
+        crate::telemetry::init(&config.log)?;
+        tokio::runtime::Runtime::new()?.block_on(self.serve(&folder.path, config))
     }
+
+    async fn serve(&self, folder: &Path, config: Config) -> anyhow::Result<()> {
+        let signals = Signals::listen()?;
+        let clock: Arc<dyn Clock> = SystemClock::new();
+        let ports = Ports { sql: self.sql_port, https: self.https_port, server: self.server_port };
+        let demo = Running::start(folder, config, ports, Arc::clone(&clock)).await?;
+        show(&demo.access, &demo.file);
+        let (appliance, sample, tasks) = demo.into_parts();
+        lifecycle::until_told(appliance, signals, clock).await;
+        sample.stop();
+        tasks.stop();
+        Ok(())
+    }
+}
+
+/// The folder that the demonstration lives in: the one that was named, or one for this run alone.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn of(settings: &Settings) -> anyhow::Result<Self> {
+        if let Some(path) = &settings.data_dir {
+            std::fs::create_dir_all(path).with_context(|| format!("{} cannot be made", path.display()))?;
+            return Ok(Self { path: std::fs::canonicalize(path)?, temporary: false });
+        }
+        let path = std::env::temp_dir().join(format!("gatehouse-demo-{}", uuid::Uuid::new_v4().simple()));
+        Ok(Self { path, temporary: true })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            // It holds nothing but the demonstration; the key lies beside it.
+            let _ = std::fs::remove_dir_all(&self.path);
+            let _ = std::fs::remove_file(self.path.with_extension("key"));
+        }
+    }
+}
+
+fn show(access: &Access, file: &Path) {
+    let Access { sql_host: host, sql_port: port, database, account, password, .. } = access;
+    let ca = access.ca_file.display();
+    output::line(format_args!(
+        "
+Gatehouse demo: a sample SQL Server (a model of one, not SQL Server itself) with the gateway before it.
+
+  page       {url}
+  server     {host},{port}
+  database   {database}
+  account    {account}
+  password   {password}
+  trust      {ca}
+  all this   {file}
+
+Paste one of these:
+
+  sqlcmd -S {host},{port} -d {database} -U {account} -P '{password}' -N -C -Q 'SELECT TOP 5 * FROM dbo.Customers'
+
+  Driver={{ODBC Driver 18 for SQL Server}};Server={host},{port};Database={database};UID={account};PWD={{{password}}};Encrypt=strict;ServerCertificate={ca}
+
+  python3 -c \"import pytds; print(pytds.connect('{host}', '{database}', '{account}', '{password}', port={port}, cafile='{ca}').cursor().execute('SELECT DB_NAME(), SUSER_SNAME()').fetchall())\"
+
+Administer it, for example:
+
+  gatehouse admin session list --data-dir {folder}
+  gatehouse admin account disable {account} --data-dir {folder}
+
+Ctrl-C ends it.
+",
+        url = access.https_url,
+        file = file.display(),
+        folder = file.parent().unwrap_or(Path::new(".")).display(),
+    ));
 }

@@ -1,10 +1,11 @@
 //! `gatehouse run`: the appliance itself.
 
 use super::Settings;
+use crate::app::lifecycle;
 
 /// Reads the settings, starts logging, and runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     let loaded = settings.load()?;
     crate::telemetry::init(&loaded.config.log)?;
-    anyhow::bail!("the appliance is not put together yet")
+    tokio::runtime::Runtime::new()?.block_on(lifecycle::run(loaded.config))
 }

@@ -1,0 +1,206 @@
+//! The appliance put together: state opened, certificate at hand, listeners bound, sessions served, drained, stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::admin::{Admin, LiveSessions};
+use super::control::{Control, Life};
+use super::doors::{self, Doors};
+use super::state::State;
+use super::upkeep;
+use crate::audit::Actor;
+use crate::config::Config;
+use crate::domain::Event;
+use crate::door::HalfOpen;
+use crate::estate::Grantee;
+use crate::gateway::{Gateway, Parts, Registry};
+use crate::platform::{Clock, Tasks};
+use crate::store::OpenReport;
+use crate::tls::{Authority, Shown};
+use crate::upstream::Dialer;
+use crate::web::{DemoNote, Readiness, Web, router};
+
+/// How long background tasks may take to end once the sessions are gone.
+const LAST_TASKS: Duration = Duration::from_secs(5);
+
+/// A running appliance.
+pub struct Appliance {
+    state: State,
+    gateway: Gateway,
+    certificate: Shown,
+    doors: Doors,
+    vital: Arc<Vital>,
+    clock: Arc<dyn Clock>,
+    /// What takes new work: listeners, the control socket. Stops first.
+    intake: Tasks,
+    /// What runs until the end: sessions' watch, renewals, exports.
+    background: Tasks,
+}
+
+impl Appliance {
+    /// Starts everything, in this order: open, bind, serve, ready. Nothing is bound before the state is open, and
+    /// nothing is served before everything is bound.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>, demo: Option<DemoNote>) -> anyhow::Result<Self> {
+        let state = open(config, &clock)?;
+        let (intake, background) = (Tasks::new(), Tasks::new());
+        let certificate = Shown::open(&state.store, &config.appliance, &config.tls, &*clock).await?;
+        certificate.keep_fresh(&background, Arc::clone(&clock));
+        upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
+        let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
+        let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
+        let tls = certificate.configs().clone();
+        let parts = Parts {
+            identity: state.identity.clone(),
+            estate: state.estate.clone(),
+            audit: state.audit.clone(),
+            events: state.events.clone(),
+            clock: Arc::clone(&clock),
+            dialer: dialer.clone(),
+            settings: config.gateway.clone(),
+            tunnel: Arc::clone(&tls.tunnel),
+            strict: Arc::clone(&tls.strict),
+        };
+        let gateway = Gateway::new(parts, &background);
+        forget_what_is_gone(&state, &background);
+
+        let bound = doors::bind(config)?;
+        let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
+        let vital = Arc::new(Vital::default());
+        let web = Web {
+            appliance: config.appliance.name.as_str().into(),
+            doors: Arc::new(bound.lines()),
+            demo: demo.map(Arc::new),
+            readiness: vital.readiness.clone(),
+        };
+        let https = doors::Https { tls: tls.https, router: router(web) };
+        let doors = bound.serve(&intake, &clock, half_open, config.gateway.prelogin_timeout, &gateway, https);
+        let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
+        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions));
+        let life: Arc<dyn Life> = Arc::clone(&vital) as _;
+        background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
+        vital.readiness.set(true);
+        Ok(Self { state, gateway, certificate, doors, vital, clock, intake, background })
+    }
+
+    /// The addresses where SQL clients are served, with their real ports.
+    pub fn sql_addresses(&self) -> &[SocketAddr] {
+        &self.doors.sql
+    }
+
+    /// The addresses where HTTPS is served, with their real ports.
+    pub fn https_addresses(&self) -> &[SocketAddr] {
+        &self.doors.https
+    }
+
+    /// The certificate to trust, in PEM form: the own authority's root, or nothing when the certificate comes from files.
+    pub fn authority_pem(&self) -> Option<String> {
+        self.certificate.authority().map(Authority::root_pem)
+    }
+
+    /// The state and the services over it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The live sessions.
+    pub fn registry(&self) -> &Registry {
+        self.gateway.registry()
+    }
+
+    /// Reads again what may have changed outside: certificate files.
+    pub async fn reload(&self) {
+        self.certificate.reload(&*self.clock).await;
+    }
+
+    /// Ends when somebody asked for a drain over the control socket.
+    pub fn drain_asked(&self) -> impl Future<Output = ()> + use<> {
+        self.vital.drain.clone().cancelled_owned()
+    }
+
+    /// Refuses new logins, gives the sessions their grace time, and stops.
+    pub async fn drain(self) {
+        self.vital.readiness.set(false);
+        self.gateway.drain().await;
+        self.stop().await;
+    }
+
+    /// Stops without waiting for anybody's session.
+    pub async fn stop(self) {
+        self.vital.readiness.set(false);
+        self.intake.stop();
+        self.background.stop();
+        for tasks in [&self.intake, &self.background] {
+            if tasks.drain(&*self.clock, LAST_TASKS).await.is_err() {
+                tracing::warn!("some tasks did not end in time and were left behind");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Appliance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Appliance").field("doors", &self.doors).finish_non_exhaustive()
+    }
+}
+
+/// Whether the appliance takes logins, and whether it was asked to stop: what the control socket tells and takes.
+#[derive(Debug, Default)]
+struct Vital {
+    readiness: Readiness,
+    drain: CancellationToken,
+}
+
+impl Life for Vital {
+    fn problems(&self) -> Vec<String> {
+        if self.readiness.is_ready() { Vec::new() } else { vec!["it is starting or shutting down".to_owned()] }
+    }
+
+    fn drain(&self) {
+        self.drain.cancel();
+    }
+}
+
+fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> {
+    let (state, report) = State::open(config, Arc::clone(clock)).context("the appliance's state could not be opened")?;
+    tell(&report);
+    Ok(state)
+}
+
+/// What an administrator has to know of how the store opened.
+fn tell(report: &OpenReport) {
+    if let Some(restored) = &report.restored {
+        tracing::error!(
+            cause = %restored.cause,
+            export = %restored.export.display(),
+            export.taken = %restored.taken,
+            moved_to = restored.moved_to.as_ref().map(|path| path.display().to_string()),
+            "the store could not be opened and was restored from its last verified export: changes made after that are lost"
+        );
+    }
+    for table in &report.migrated {
+        tracing::info!(table, "a table was migrated to this version");
+    }
+}
+
+/// Grants go with the account or group that they were given to.
+fn forget_what_is_gone(state: &State, tasks: &Tasks) {
+    let (estate, runner) = (state.estate.clone(), tasks.clone());
+    state.events.listen(move |event| {
+        let grantee = match event {
+            Event::AccountRemoved(id) => Grantee::Account(*id),
+            Event::GroupRemoved(id) => Grantee::Group(*id),
+            _ => return,
+        };
+        let estate = estate.clone();
+        runner.spawn("grants of who is gone", async move {
+            // What is left behind reaches nobody: the id that it was given to is never made again.
+            if let Err(error) = estate.forget_grantee(&Actor::Appliance, grantee).await {
+                tracing::warn!(%error, "the grants of a removed account or group are still listed");
+            }
+        });
+    });
+}
