@@ -24,7 +24,8 @@ impl Setting for Duration {
     }
 }
 
-fn parse(mut text: &str) -> Option<Duration> {
+/// A duration of this text, if it is one.
+pub fn parse(mut text: &str) -> Option<Duration> {
     let mut millis = 0_u64;
     if text.is_empty() {
         return None;

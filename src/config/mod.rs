@@ -26,6 +26,7 @@ use std::path::Path;
 
 pub use appliance::Appliance;
 pub use complaint::{Complaint, ConfigError};
+pub use duration::parse as parse_duration;
 pub use environment::Environment;
 pub use gateway::Gateway;
 pub use keys::Keys;

@@ -1,12 +1,79 @@
-//! `gatehouse admin`: accounts, devices, servers, databases, grants, sessions.
+//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions; one file a noun.
+//!
+//! A noun turns its arguments into requests to the administration service. [`reach`] brings them there: to the running
+//! appliance through its socket, or to the data folder while it is stopped. [`show`] prints the answers.
+
+mod account;
+mod database;
+mod device;
+mod grant;
+mod group;
+mod input;
+mod pass;
+mod reach;
+mod server;
+mod server_trust;
+mod session;
+mod show;
+mod table;
+mod token;
 
 use super::Settings;
+use reach::Reach;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Admin {}
+pub(super) struct Admin {
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Noun {
+    /// People and services that sign in
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Accounts that get grants together
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Enrolled workstations
+    #[command(subcommand)]
+    Device(device::Command),
+    /// Short-lived passwords for SQL drivers
+    #[command(subcommand)]
+    Pass(pass::Command),
+    /// Access tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// SQL Servers
+    #[command(subcommand)]
+    Server(server::Command),
+    /// Database aliases: what workstations call a database
+    #[command(subcommand)]
+    Database(database::Command),
+    /// Who may use which database, and through which SQL login
+    #[command(subcommand)]
+    Grant(grant::Command),
+    /// Live sessions of the running appliance
+    #[command(subcommand)]
+    Session(session::Command),
+}
 
 impl Admin {
-    pub(super) fn run(&self, _settings: &Settings) -> anyhow::Result<()> {
-        anyhow::bail!("administration is not put together yet")
+    pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
+        let mut reach = Reach::of(settings.load()?.config);
+        match &self.noun {
+            Noun::Account(command) => command.run(&mut reach, self.json),
+            Noun::Group(command) => command.run(&mut reach, self.json),
+            Noun::Device(command) => command.run(&mut reach, self.json),
+            Noun::Pass(command) => command.run(&mut reach, self.json),
+            Noun::Token(command) => command.run(&mut reach, self.json),
+            Noun::Server(command) => command.run(&mut reach, self.json),
+            Noun::Database(command) => command.run(&mut reach, self.json),
+            Noun::Grant(command) => command.run(&mut reach, self.json),
+            Noun::Session(command) => command.run(&mut reach, self.json),
+        }
     }
 }

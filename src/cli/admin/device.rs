@@ -1,0 +1,36 @@
+//! `gatehouse admin device`.
+
+use super::reach::Reach;
+use super::show::show;
+use crate::app::admin::{AdminRequest, DeviceRequest};
+use crate::domain::Name;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Enrol a workstation; its secret is printed once
+    Add {
+        /// Its name, which is also the user name that it signs in with
+        name: Name,
+        /// The account that it acts for
+        #[arg(long, value_name = "NAME")]
+        account: String,
+    },
+    /// List devices
+    List,
+    /// Its secret and its passes count no more, and their sessions end
+    Revoke {
+        /// Its name or id
+        device: String,
+    },
+}
+
+impl Command {
+    pub(super) fn run(&self, reach: &mut Reach, json: bool) -> anyhow::Result<()> {
+        let request = match self {
+            Self::Add { name, account } => DeviceRequest::Add { name: name.clone(), account: account.clone() },
+            Self::List => DeviceRequest::List,
+            Self::Revoke { device } => DeviceRequest::Revoke(device.clone()),
+        };
+        show(&reach.ask(AdminRequest::Device(request))?, json)
+    }
+}

@@ -1,0 +1,52 @@
+//! `gatehouse admin grant`.
+
+use super::group::Who;
+use super::input::PasswordSource;
+use super::reach::Reach;
+use super::show::show;
+use crate::app::admin::{AdminRequest, GrantRequest, GranteeName, SentSecret};
+use crate::domain::AccessLevel;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Grant a database to an account or group; the SQL login's password is asked for unless an option says where it
+    /// comes from
+    Add {
+        /// The database's alias
+        database: String,
+        #[command(flatten)]
+        to: Who,
+        /// read, write or owner: what the SQL login may do
+        #[arg(long, default_value = "write")]
+        access: AccessLevel,
+        /// The SQL login at the server that realises the access
+        #[arg(long, value_name = "NAME")]
+        login: String,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List grants
+    List,
+    /// Take a grant away; its sessions end
+    Remove {
+        /// Its id
+        grant: String,
+    },
+}
+
+impl Command {
+    pub(super) fn run(&self, reach: &mut Reach, json: bool) -> anyhow::Result<()> {
+        let request = match self {
+            Self::Add { database, to, access, login, password } => GrantRequest::Add {
+                grantee: to.account_or_group().map_or_else(GranteeName::Group, GranteeName::Account),
+                database: database.clone(),
+                access: *access,
+                login: login.clone(),
+                password: SentSecret(password.take(&format!("Password of the SQL login {login}"))?),
+            },
+            Self::List => GrantRequest::List,
+            Self::Remove { grant } => GrantRequest::Remove(grant.clone()),
+        };
+        show(&reach.ask(AdminRequest::Grant(request))?, json)
+    }
+}
