@@ -10,7 +10,7 @@ use crate::app::demo::{Access, Demo as Running, Ports};
 use crate::app::lifecycle;
 use crate::config::Config;
 use crate::platform::signals::Signals;
-use crate::platform::{Clock, SystemClock};
+use crate::platform::{Clock, SystemClock, files};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
@@ -59,7 +59,7 @@ struct Folder {
 impl Folder {
     fn of(settings: &Settings) -> anyhow::Result<Self> {
         if let Some(path) = &settings.data_dir {
-            std::fs::create_dir_all(path).with_context(|| format!("{} cannot be made", path.display()))?;
+            files::private_folder(path).context("the demonstration needs a folder of its own")?;
             return Ok(Self { path: std::fs::canonicalize(path)?, temporary: false });
         }
         let path = std::env::temp_dir().join(format!("gatehouse-demo-{}", uuid::Uuid::new_v4().simple()));

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Makes `folder` and what leads to it, with rights for its owner alone. One that exists is taken as it is if others cannot enter it.
+/// Makes `folder` and what leads to it, with rights for its owner alone. One that exists and is empty (a volume, a folder
+/// made beforehand) gets those rights; one that holds something is taken only if others cannot enter it.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -14,6 +15,10 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)?;
     if fresh {
         return Ok(());
+    }
+    #[cfg(unix)]
+    if others_kept_out(folder).is_err() && fs::read_dir(folder)?.next().is_none() {
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
     }
     others_kept_out(folder)
 }
@@ -108,12 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn a_private_folder_that_others_can_enter_is_refused() {
+    fn a_private_folder_that_others_can_enter_is_closed_to_them_while_it_is_empty_and_refused_after() {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("a/b");
         private_folder(&folder).unwrap();
         assert_eq!(mode(&folder), 0o700);
         private_folder(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        private_folder(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        fs::write(folder.join("content"), b"x").unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(private_folder(&folder).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
