@@ -1,13 +1,16 @@
 //! `gatehouse check`: are the settings usable, and what is in force?
 
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context as _;
 
 use super::{Settings, output};
+use crate::app::state;
 use crate::config::{Config, Loaded};
 use crate::platform::files::others_kept_out;
+use crate::platform::{Clock as _, SystemClock};
+use crate::tls::CertificateFiles;
+use crate::tls::files::concerns;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -57,24 +60,29 @@ fn show_json(loaded: &Loaded) {
     output::json(&serde_json::json!({ "file": file, "settings": settings.collect::<Vec<_>>() }));
 }
 
-/// The files that the settings name can be read, and keep others out where they have to.
+/// The files that the settings name can be used, and keep others out where they have to. Says everything that is wrong at once.
 fn files_are_usable(config: &Config) -> anyhow::Result<()> {
-    let tls = [&config.tls.certificate_file, &config.tls.key_file];
-    for path in tls.into_iter().flatten() {
-        readable(path)?;
+    let tls = &config.tls;
+    let mut wrong = Vec::new();
+    if let (Some(certificate), Some(key)) = (&tls.certificate_file, &tls.key_file) {
+        wrong.extend(others_kept_out(key).err().map(anyhow::Error::from));
+        wrong.extend(certificate_is_usable(certificate, key, &config.appliance.names).err());
     }
-    if let Some(path) = &config.tls.key_file {
-        others_kept_out(path).context("tls.key_file")?;
+    for path in [&config.keys.master_key_file, &config.appliance.data_dir].into_iter().filter(|path| path.exists()) {
+        wrong.extend(others_kept_out(path).err().map(anyhow::Error::from));
     }
-    for path in [&config.keys.master_key_file, &config.appliance.data_dir] {
-        if path.exists() {
-            readable(path)?;
-            others_kept_out(path)?;
-        }
-    }
+    // Where there is a store, its master key has to be the right one.
+    wrong.extend(state::audit_key_at(config).err().map(anyhow::Error::from));
+    let texts: Vec<String> = wrong.iter().map(|error| format!("{error:#}")).collect();
+    anyhow::ensure!(texts.is_empty(), "{}", texts.join("\n           "));
     Ok(())
 }
 
-fn readable(path: &Path) -> anyhow::Result<()> {
-    File::open(path).map(|_| ()).with_context(|| format!("{} cannot be read", path.display()))
+fn certificate_is_usable(certificate: &Path, key: &Path, names: &[String]) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime")?;
+    let files = runtime.block_on(CertificateFiles::open(certificate, key, SystemClock::new().now()))?;
+    for concern in concerns(files.certificates().current().facts(), names) {
+        output::note(format_args!("{}: {concern}", certificate.display()));
+    }
+    Ok(())
 }

@@ -46,25 +46,42 @@ fn check_shows_every_value_with_its_source_and_makes_nothing() {
 }
 
 #[test]
-fn check_refuses_files_that_cannot_be_used() {
+fn check_refuses_a_master_key_that_others_can_read() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let key = folder.path().join("data.key");
-    let base = ["check", "--data-dir", data.to_str().unwrap()];
+    let (data, key) = (folder.path().join("data"), folder.path().join("data.key"));
     std::fs::write(&key, "not a secret any more").unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let output = gatehouse(&base, &[]);
+    let output = gatehouse(&["check", "--data-dir", data.to_str().unwrap()], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(error_text(&output).contains("others can reach it"), "{}", error_text(&output));
-    std::fs::remove_file(&key).unwrap();
+}
 
-    let certificate = folder.path().join("certificate.pem");
-    std::fs::write(&certificate, "not a certificate").unwrap();
-    let certificate = format!("tls.certificate_file={}", certificate.display());
-    let nowhere = format!("tls.key_file={}/nowhere.key", folder.path().display());
-    let output = gatehouse(&[&base[..], &["--set", &certificate, "--set", &nowhere]].concat(), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(error_text(&output).contains("nowhere.key"), "{}", error_text(&output));
+#[test]
+fn check_refuses_a_certificate_that_cannot_be_shown_and_takes_one_that_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("certificate.key"));
+    let settings =
+        [format!("tls.certificate_file={}", certificate.display()), format!("tls.key_file={}", key.display())];
+    let data = folder.path().join("data");
+    let check = || {
+        gatehouse(&["check", "--data-dir", data.to_str().unwrap(), "--set", &settings[0], "--set", &settings[1]], &[])
+    };
+
+    let missing = check();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(error_text(&missing).contains("certificate.pem"), "{}", error_text(&missing));
+
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&certificate, own.cert.pem()).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
+    gatehouse::platform::files::write_private(&key, other.serialize_pem().as_bytes()).unwrap();
+    let strange = check();
+    assert_eq!(strange.status.code(), Some(1));
+    assert!(error_text(&strange).contains("does not belong"), "{}", error_text(&strange));
+
+    gatehouse::platform::files::write_private(&key, own.key_pair.serialize_pem().as_bytes()).unwrap();
+    let usable = check();
+    assert_eq!(usable.status.code(), Some(0), "{}", error_text(&usable));
 }
 
 #[test]
