@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::error::StoreError;
-use super::table::{self, Table};
+use super::table::{self, Entries, Table};
 use super::{Inner, engine::Writes};
 
 /// A change in the making. Reads see what it wrote; nobody else does before it is applied.
@@ -34,12 +34,12 @@ impl<'a> Change<'a> {
     }
 
     /// The whole table as this change has it, in the order of its keys.
-    pub fn scan<T: Table>(&self) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+    pub fn scan<T: Table>(&self) -> Result<Entries<T>, StoreError> {
         self.scan_prefix::<T>(&[])
     }
 
     /// What the table holds under keys that begin with `prefix`, as this change has it, in their order.
-    pub fn scan_prefix<T: Table>(&self, prefix: &[u8]) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+    pub fn scan_prefix<T: Table>(&self, prefix: &[u8]) -> Result<Entries<T>, StoreError> {
         self.store.knows::<T>()?;
         let prefix = table::prefix_bytes::<T>(prefix);
         let mut entries: BTreeMap<_, _> = self.store.committer.engine().scan(&prefix)?.into_iter().collect();

@@ -37,7 +37,7 @@ pub use key::{Key, prefix};
 pub use master_key::MasterKeyError;
 pub use open::{OpenReport, Restored, StoreOptions};
 pub use seal::Sealed;
-pub use table::{Table, TableInfo, VALUE_LIMIT};
+pub use table::{Entries, Table, TableInfo, VALUE_LIMIT};
 
 use crate::domain::Secret;
 use crate::platform::Clock;
@@ -76,12 +76,12 @@ impl Store {
     }
 
     /// The whole table, in the order of its keys; never half of a change.
-    pub fn scan<T: Table>(&self) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+    pub fn scan<T: Table>(&self) -> Result<Entries<T>, StoreError> {
         self.scan_prefix::<T>(&[])
     }
 
     /// What the table holds under keys that begin with `prefix` (see [`prefix`]), in their order.
-    pub fn scan_prefix<T: Table>(&self, prefix: &[u8]) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+    pub fn scan_prefix<T: Table>(&self, prefix: &[u8]) -> Result<Entries<T>, StoreError> {
         self.inner.knows::<T>()?;
         let found = self.inner.committer.engine().scan(&table::prefix_bytes::<T>(prefix))?;
         found.iter().map(|(key, value)| table::decode_entry::<T>(key, value)).collect()

@@ -27,6 +27,9 @@ pub trait Table: 'static {
     }
 }
 
+/// Entries of a table, in the order of their keys.
+pub type Entries<T> = Vec<(<T as Table>::Key, <T as Table>::Value)>;
+
 /// A table without its types, for the list that the store is opened with.
 #[derive(Debug, Clone, Copy)]
 pub struct TableInfo {

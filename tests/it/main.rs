@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod canary;
 mod command_line;
 mod dependencies;

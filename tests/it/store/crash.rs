@@ -3,17 +3,19 @@
 //! 20 kills as a rule, 200 with `GATEHOUSE_FULL=1`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gatehouse::store::{Store, StoreError, prefix};
 
-use super::{Notes, Steps, note, only, options, runtime};
+use super::{Notes, Steps, note, options};
+use crate::support::process::{only, runtime, say};
 
 /// Tells the child, with the folder, that it is one.
 const CHILD: &str = "GATEHOUSE_TEST_CRASH_CHILD";
+const THIS: &str = "store::crash::nothing_acknowledged_is_lost_and_no_change_is_torn_when_the_process_is_killed";
 const WRITERS: u64 = 3;
 /// How many of its steps a writer keeps.
 const KEPT: u64 = 40;
@@ -44,9 +46,8 @@ fn nothing_acknowledged_is_lost_and_no_change_is_torn_when_the_process_is_killed
 
 /// Starts the child, kills it, and notes what it acknowledged until then.
 fn run_and_kill(folder: &Path, after: Duration, acknowledged: &mut BTreeMap<u64, u64>) -> usize {
-    let this = "crash::nothing_acknowledged_is_lost_and_no_change_is_torn_when_the_process_is_killed";
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(only(this))
+        .args(only(THIS))
         .env(CHILD, folder)
         .stdout(Stdio::piped())
         .spawn()
@@ -104,8 +105,8 @@ async fn child(folder: &Path) {
             loop {
                 step += 1;
                 commit(&store, name.clone(), step).await.unwrap();
-                acknowledge(&format!("ack {writer} {step} ."));
-                if step % 300 == 0 {
+                say(&format!("ack {writer} {step} ."));
+                if step.is_multiple_of(300) {
                     store.export().await.unwrap();
                 }
             }
@@ -130,9 +131,4 @@ async fn commit(store: &Store, name: String, step: u64) -> Result<(), StoreError
             Ok(())
         })
         .await
-}
-
-/// Writes a line in one call, past the test harness.
-fn acknowledge(line: &str) {
-    std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

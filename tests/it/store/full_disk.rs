@@ -1,14 +1,15 @@
 //! A disk that takes no more: a child process under a limit on file size, which the system enforces.
 
 use std::path::Path;
-use std::process::Command;
 
 use gatehouse::store::{Store, StoreError};
 
-use super::{Notes, only, options, put, read, runtime};
+use super::{Notes, options, put, read};
+use crate::support::process::{limited, runtime};
 
 /// Tells the child, with the folder, that it is one.
 const CHILD: &str = "GATEHOUSE_TEST_FULL_CHILD";
+const THIS: &str = "store::full_disk::when_the_disk_takes_no_more_the_change_fails_and_what_was_acknowledged_stays";
 
 #[test]
 fn when_the_disk_takes_no_more_the_change_fails_and_what_was_acknowledged_stays() {
@@ -17,17 +18,7 @@ fn when_the_disk_takes_no_more_the_change_fails_and_what_was_acknowledged_stays(
     }
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(options(folder.path())).unwrap());
-    let this = "full_disk::when_the_disk_takes_no_more_the_change_fails_and_what_was_acknowledged_stays";
-    // The limit is in blocks of 1024 bytes; the signal that it would send is ignored, as on a full disk.
-    let output = Command::new("bash")
-        .args(["-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$@\"", "bash"])
-        .arg(std::env::current_exe().unwrap())
-        .args(only(this))
-        .env(CHILD, folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let text = limited(THIS, CHILD, folder.path(), 1200);
     let acknowledged: usize =
         text.lines().find_map(|line| line.strip_prefix("acknowledged ")).unwrap().parse().unwrap();
     assert!(acknowledged > 0);

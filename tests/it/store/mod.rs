@@ -91,13 +91,3 @@ pub async fn put(store: &Store, key: &str, text: &str) -> Result<(), StoreError>
 pub fn read(store: &Store, key: &str) -> Option<Note> {
     store.read::<Notes>(&key.to_owned()).unwrap()
 }
-
-/// The arguments that make the test binary run one test, by its path, in a process of its own.
-pub fn only(test: &str) -> Vec<String> {
-    vec!["--exact".into(), format!("store::{test}"), "--nocapture".into(), "--test-threads=1".into()]
-}
-
-/// A runtime for tests that are plain functions.
-pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}

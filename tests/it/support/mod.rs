@@ -3,3 +3,5 @@
 pub mod caller;
 pub mod peer;
 pub mod rig;
+
+pub mod process;
