@@ -165,7 +165,8 @@ impl Life for Vital {
 }
 
 fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> {
-    let (state, report) = State::open(config, Arc::clone(clock)).context("the appliance's state could not be opened")?;
+    let (state, report) =
+        State::open(config, Arc::clone(clock)).context("the appliance's state could not be opened")?;
     tell(&report);
     Ok(state)
 }

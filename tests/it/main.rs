@@ -12,6 +12,7 @@
     reason = "tests fail by panicking, and are not the product"
 )]
 
+mod appliance;
 mod architecture;
 mod audit;
 mod canary;
@@ -27,6 +28,7 @@ mod gateway_sessions;
 mod gateway_sign_in;
 mod own_authority;
 mod packaging;
+mod process;
 mod reference;
 mod store;
 mod support;

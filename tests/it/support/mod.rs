@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod appliance;
 pub mod caller;
 pub mod peer;
 pub mod rig;

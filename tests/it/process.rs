@@ -1,0 +1,99 @@
+//! The real program: the demo, signals, exit codes, the health check.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
+
+/// A program that is killed when the test ends, however it ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts the demo in `folder` and waits for its `demo.json`.
+    fn demo(folder: &Path) -> (Self, serde_json::Value) {
+        let mut command = Command::new(PROGRAM);
+        command.args(["demo", "--sql-port", "0", "--https-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
+        let mut running = Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let ends = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("Ctrl-C")));
+        assert!(ends.is_some(), "the demo ended early: {}", running.errors());
+        let text = std::fs::read(folder.join("demo.json")).unwrap();
+        (running, serde_json::from_slice(&text).unwrap())
+    }
+
+    fn errors(&mut self) -> String {
+        let mut text = String::new();
+        let _ = self.0.stderr.take().unwrap().read_to_string(&mut text);
+        text
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+fn gatehouse(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(PROGRAM).args(arguments).arg("--data-dir").arg(folder).output().unwrap()
+}
+
+#[test]
+fn the_demo_writes_what_is_needed_to_connect_and_ends_cleanly_when_it_is_told_to() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = above.path().join("demo");
+    let (mut running, access) = Running::demo(&folder);
+    for text in
+        ["sql_host", "https_url", "database", "account", "password", "ca_file", "admin_account", "admin_password"]
+    {
+        assert!(access[text].as_str().is_some_and(|value| !value.is_empty()), "{text}");
+    }
+    for port in ["sql_port", "server_port"] {
+        let port = u16::try_from(access[port].as_u64().unwrap()).unwrap();
+        std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    }
+    assert!(gatehouse(&["healthcheck"], &folder).status.success());
+    running.signal(Signal::TERM);
+    assert!(running.0.wait().unwrap().success(), "{}", running.errors());
+    assert!(!gatehouse(&["healthcheck"], &folder).status.success(), "nothing answers any more");
+}
+
+#[test]
+fn the_demo_starts_again_in_its_own_folder_and_leaves_other_folders_alone() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = above.path().join("demo");
+    let (mut running, _) = Running::demo(&folder);
+    running.signal(Signal::INT);
+    assert!(running.0.wait().unwrap().success());
+    drop(Running::demo(&folder));
+
+    let other = above.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("thesis.txt"), "mine").unwrap();
+    let refused = gatehouse(&["demo", "--sql-port", "0", "--https-port", "0"], &other);
+    assert!(!refused.status.success());
+    assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1, "nothing was put there");
+}
+
+#[test]
+fn a_killed_appliance_starts_again_with_everything_that_it_acknowledged() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = above.path().join("demo");
+    let (running, _) = Running::demo(&folder);
+    let made = gatehouse(&["admin", "group", "add", "night-shift", "--json"], &folder);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    running.signal(Signal::KILL);
+    drop(running);
+    let listed = gatehouse(&["admin", "group", "list", "--json"], &folder);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("night-shift"), "{listed:?}");
+    let verified = gatehouse(&["audit", "verify"], &folder);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
