@@ -21,7 +21,7 @@ class Appliance:
     @contextlib.contextmanager
     def running(self, server=None):
         """The demonstration, whose facts are in its demo.json; with a `server`, an alias for that one instead of the sample server's."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [self.binary, "demo", "--data-dir", str(self.folder), "--sql-port", "0", "--https-port", "0", "--server-port", "0"]
         # Seven drivers at one address give wrong passwords on purpose.
         command += ["--set", "sign_in.throttle_free_tries=1000"]

@@ -46,8 +46,10 @@ def write(answer):
 
 def text_of(error):
     """The driver's text as a user meets it."""
-    parts = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in flat(error.args)]
-    return ": ".join(parts) or str(error) or type(error).__name__
+    parts = [part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in flat(error.args) if part is not None]
+    text = ": ".join(parts) or str(error) or type(error).__name__
+    # What a Python user sees in the traceback, too.
+    return f"{text} (from: {text_of(error.__cause__)})" if error.__cause__ else text
 
 
 def flat(values):

@@ -8,6 +8,9 @@ import pytds.tds_types
 from dbapi import DbApi
 from job import NUMBERS, NotApplicable, failing, serve
 
+# The driver tries again, for so many seconds, what it does not take for a final refusal (an unknown database, for one).
+LOGIN_TIMEOUT = 8
+
 
 class PyTds(DbApi):
     mark = "%s"
@@ -23,7 +26,7 @@ class PyTds(DbApi):
             who = {"user": job["user"], "password": job["password"]}
         return pytds.connect(
             server=job["host"], port=job["port"], database=job["database"], cafile=job["ca_file"], appname=job["app_name"], blocksize=packet_size,
-            use_mars=mars, timeout=timeout, login_timeout=20, autocommit=True, pooling=pooling, bytes_to_unicode=True, disable_connect_retry=True, **who,
+            use_mars=mars, timeout=timeout, login_timeout=LOGIN_TIMEOUT, autocommit=True, pooling=pooling, bytes_to_unicode=True, disable_connect_retry=True, **who,
         )
 
     def told(self, job):
