@@ -1,7 +1,7 @@
 //! How fast sessions are through the gateway, compared with the same client and server without it, in one run.
 //!
 //! `cargo bench --bench relay`. Client, gateway and server share this process's two threads, so the absolute numbers say
-//! little; the ratios of one run say what the hop costs.
+//! little; the ratios of one run say what the hop costs. What the processor spent holds on a busy machine, too.
 #![allow(
     missing_docs,
     dead_code,
@@ -66,6 +66,20 @@ async fn measure(megabytes: usize, pings: usize, rounds: usize) {
         report("  round trip p50, us", rtt.clone().map(|samples| percentile(samples, 50)));
         report("  round trip p99, us", rtt.map(|samples| percentile(samples, 99)));
         for way in &ways {
+            let mut session = open(way, packet_size).await;
+            let (before, bytes) = (processor_seconds(), (megabytes << 20) as f64);
+            download(&mut session, megabytes).await;
+            let down = processor_seconds();
+            upload(&mut session, packet_size, megabytes).await;
+            let up = processor_seconds();
+            println!(
+                "  processor seconds a GB in all, {}: results {:.2}, bulk load {:.2}",
+                way.name,
+                (down - before) / bytes * 1e9,
+                (up - down) / bytes * 1e9
+            );
+        }
+        for way in &ways {
             let together = four_at_once(way, packet_size, megabytes).await;
             println!("  four sessions at once, {}: {together:.0} MB/s", way.name);
         }
@@ -125,6 +139,14 @@ async fn four_at_once(way: &Way, packet_size: u32, megabytes: usize) -> f64 {
         each.await.unwrap();
     }
     rate(megabytes * 4, started.elapsed())
+}
+
+/// What this process has spent, user and system.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / 100.0
 }
 
 fn rate(megabytes: usize, took: Duration) -> f64 {
