@@ -1,6 +1,6 @@
 //! ALL_HEADERS (MS-TDS 2.2.5.3): what stands before a request since TDS 7.2.
 //!
-//! Memory: what is decoded takes at most eight bytes for each byte read, and 256 besides.
+//! Memory: what is decoded takes at most 32 bytes for each byte read.
 
 use super::{
     DecodeError,

@@ -1,7 +1,8 @@
 //! PRELOGIN (MS-TDS 2.2.6.5), as a client sends it and as a server answers it.
 //!
 //! A list of (option, offset, length), big-endian, ended by 0xFF, then the options' data. VERSION must come first.
-//! Memory: the data of all options together may not exceed the message, so overlapping options cannot multiply it.
+//! Memory: the data of all options together may not exceed the message, so overlapping options cannot multiply it; what is
+//! decoded takes at most 32 bytes for each byte of it.
 
 use super::{
     DecodeError, EncodeError,

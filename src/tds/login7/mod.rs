@@ -2,7 +2,7 @@
 //!
 //! A fixed part of 94 bytes (86 before TDS 7.2) holds numbers and, for each text, its offset and its length in UTF-16
 //! units; the texts follow, and the feature extension block behind them. Text that is not valid UTF-16 is refused: what
-//! is accepted comes out of [`Login7::encode`] unchanged. Memory: what is decoded takes at most 32 bytes for each byte of
+//! is accepted comes out of [`Login7::encode`] unchanged. Memory: what is decoded takes at most 64 bytes for each byte of
 //! the message, even if all texts name the same bytes and all features are empty.
 
 mod decode;

@@ -1,8 +1,8 @@
 //! Tokens: what a server's messages are made of (MS-TDS 2.2.7), read and written.
 //!
 //! Texts of servers are read with U+FFFD for what is not valid UTF-16, and cut when written to what their count can say;
-//! who must pass a token on unchanged passes on the bytes that [`walk`] gives with it. Memory: a decoded token takes at
-//! most 32 bytes for each byte of it, and 256 besides.
+//! who must pass a token on unchanged passes on the bytes that [`walk`] gives with it. Memory: all tokens of a
+//! message, kept together, take at most 128 bytes for each byte of it.
 
 mod done;
 mod env_change;
