@@ -33,6 +33,7 @@ use super::{
 pub mod kind {
     pub const RETURN_STATUS: u8 = 0x79;
     pub const COL_METADATA: u8 = 0x81;
+    pub const DATA_CLASSIFICATION: u8 = 0xA3;
     pub const ORDER: u8 = 0xA9;
     pub const ERROR: u8 = 0xAA;
     pub const INFO: u8 = 0xAB;
@@ -97,8 +98,9 @@ impl Token {
             kind::SESSION_STATE => Self::SessionState(SessionState::decode(reader.l_bytes()?)?),
             kind::SSPI => Self::Sspi(reader.us_bytes()?.to_vec()),
             kind::ORDER => Self::Order(order(reader.us_bytes()?)?),
-            // Tokens of a variable length that their first two bytes say, by bits 4 and 5 of the kind.
-            _ if kind & 0x30 == 0x20 && kind != kind::RETURN_VALUE => Self::Other(kind, reader.us_bytes()?.to_vec()),
+            kind::RETURN_VALUE | kind::DATA_CLASSIFICATION => return Err(DecodeError::Unsupported("token")),
+            // By bits 4 and 5 of its kind a token whose length its first two bytes say, such as TABNAME and COLINFO.
+            _ if kind & 0x30 == 0x20 => Self::Other(kind, reader.us_bytes()?.to_vec()),
             _ => return Err(DecodeError::Unsupported("token")),
         })
     }
