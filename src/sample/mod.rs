@@ -12,16 +12,24 @@
 //! | `session`, `batch`, `rpc`, … | requests carried out, results streamed with back-pressure |
 
 mod batch;
+mod bulk;
+mod change;
+mod codec;
 mod connection;
+mod describe;
 pub mod engine;
 mod handshake;
 mod login;
 mod mars;
 mod options;
+mod procedures;
+mod query;
 mod reply;
+mod rpc;
 mod sample;
 mod session;
 mod state;
+mod transaction;
 
 pub use engine::server::{Access, SessionInfo};
 pub use options::{Encryption, Routing, SampleLogin, SampleOptions};

@@ -131,6 +131,11 @@ impl Reply {
         self.push_done(kind, DoneStatus::FINAL, command, rows, failed);
     }
 
+    /// Adds the DONE of a procedure that more follows.
+    pub fn end_of_one(&mut self, command: u16, failed: bool) {
+        self.push_done(DoneKind::Proc, DoneStatus::MORE, command, None, failed);
+    }
+
     /// Adds the DONE that answers an Attention.
     pub fn attention(&mut self) {
         self.push_done(DoneKind::Done, DoneStatus::ATTENTION, 0, None, false);

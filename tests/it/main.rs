@@ -32,6 +32,7 @@ mod packaging;
 mod process;
 mod reference;
 mod store;
+mod sample_server;
 mod support;
 mod tds_differential;
 mod tds_memory;

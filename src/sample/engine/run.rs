@@ -284,7 +284,8 @@ struct Grouped {
 
 impl Source for Grouped {
     fn next(&mut self) -> Result<Step, SqlError> {
-        let Plan::Aggregate { groups, aggregates, .. } = &*self.plan else { return Ok(Step::End) };
+        let plan = Arc::clone(&self.plan);
+        let Plan::Aggregate { groups, aggregates, .. } = &*plan else { return Ok(Step::End) };
         if self.out.is_none() {
             for _ in 0..PATIENCE {
                 match self.input.next()? {
