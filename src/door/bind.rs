@@ -21,17 +21,22 @@ pub struct BindError {
 pub struct Bound {
     pub(super) listeners: Vec<TcpListener>,
     failures: Vec<BindError>,
+    /// The same, for another try.
+    pub(super) missing: Vec<(SocketAddr, Families)>,
 }
 
 /// Binds `addresses`. Port 0 takes a free one. Called inside the runtime.
 pub fn bind(addresses: &[SocketAddr]) -> Bound {
-    let mut bound = Bound { listeners: Vec::new(), failures: Vec::new() };
+    let mut bound = Bound { listeners: Vec::new(), failures: Vec::new(), missing: Vec::new() };
     for &address in addresses {
         let beside = addresses.contains(&SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()));
         let family = if beside { Families::Own } else { Families::Both };
         match listen(address, family) {
             Ok(listener) => bound.listeners.push(listener),
-            Err(source) => bound.failures.push(BindError { address, source }),
+            Err(source) => {
+                bound.failures.push(BindError { address, source });
+                bound.missing.push((address, family));
+            }
         }
     }
     bound
@@ -51,12 +56,14 @@ impl Bound {
 
 /// Whether `[::]` takes IPv4 as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Families {
+pub(super) enum Families {
+    /// IPv6 alone: `0.0.0.0` is bound beside it.
     Own,
+    /// Where the machine can.
     Both,
 }
 
-fn listen(address: SocketAddr, families: Families) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr, families: Families) -> io::Result<TcpListener> {
     let everywhere = address.ip() == Ipv6Addr::UNSPECIFIED;
     let both = everywhere && families == Families::Both;
     match listen_as(address, both) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::bind::Bound;
+use super::bind::{Bound, Families, listen};
 use super::limits::{Admission, HalfOpen};
 use super::sniff::{ENOUGH, Kind, sniff};
 use crate::platform::clock::within;
@@ -81,12 +81,30 @@ impl Door {
         self
     }
 
-    /// Serves what was bound, in the background, until the tasks are told to stop.
+    /// Serves what was bound, in the background, until the tasks are told to stop. What could not be bound is tried
+    /// again and again.
     pub fn serve(self, bound: Bound) {
         let door = Arc::new(self);
         for listener in bound.listeners {
             let here = Arc::clone(&door);
             door.tasks.spawn("listener", async move { here.accept_from(listener).await });
+        }
+        for (address, families) in bound.missing {
+            let here = Arc::clone(&door);
+            door.tasks.spawn("listener", async move { here.accept_in_the_end(address, families).await });
+        }
+    }
+
+    async fn accept_in_the_end(self: Arc<Self>, address: SocketAddr, families: Families) {
+        loop {
+            tokio::select! {
+                () = self.tasks.stopping() => return,
+                () = self.clock.sleep(BIND_AGAIN) => {}
+            }
+            if let Ok(listener) = listen(address, families) {
+                tracing::info!(%address, "listening at last");
+                return self.accept_from(listener).await;
+            }
         }
     }
 
@@ -108,8 +126,10 @@ impl Door {
                 // Out of descriptors or memory: trying again at once would only burn what is left.
                 Err(error) => {
                     tracing::error!(%error, "cannot accept connections");
-                    self.clock.sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    tokio::select! {
+                        () = self.tasks.stopping() => return,
+                        () = self.clock.sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                    }
                 }
             }
         }
@@ -189,5 +209,7 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long until an address that could not be bound is tried again.
+const BIND_AGAIN: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(30);
 const PROBES: Duration = Duration::from_secs(10);

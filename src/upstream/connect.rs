@@ -21,6 +21,7 @@ use super::met::{Met, Verdict};
 use super::target::Target;
 use super::verify::{Purpose, Verifier, server_name};
 use crate::platform::clock::within;
+use crate::tds::packet::{DEFAULT_PACKET_SIZE, PacketType};
 use crate::tds::prelogin::{Encryption, PreLogin};
 use crate::wire::{self, CertificateFacts, PacketReader, PacketWriter, PreLoginTunnel, WireError};
 
@@ -213,9 +214,9 @@ fn not_tds(address: SocketAddr, reason: impl ToString) -> ConnectError {
     ConnectError::NotTds { address, reason: reason.to_string() }
 }
 
-const PRELOGIN: u8 = 0x12;
-const RESPONSE: u8 = 0x04;
-/// MS-TDS lets a PRELOGIN answer be one packet.
-const ANSWER_LIMIT: usize = 4096;
+const PRELOGIN: u8 = PacketType::PreLogin as u8;
+const RESPONSE: u8 = PacketType::TabularResult as u8;
+/// A PRELOGIN answer is one packet.
+const ANSWER_LIMIT: usize = DEFAULT_PACKET_SIZE;
 /// A server that takes a ClientHello for a broken PRELOGIN and keeps silent does not keep us longer.
 const STRICT_LIMIT: Duration = Duration::from_secs(3);

@@ -20,8 +20,11 @@ pub struct Dialer {
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) roots: Arc<RootCertStore>,
     pub(super) provider: Arc<CryptoProvider>,
-    learnt: Arc<Mutex<HashMap<(String, u16), (Speaks, Duration)>>>,
+    learnt: Arc<Mutex<Learnt>>,
 }
+
+/// What the server at a host and port speaks, and since when (by the monotonic clock) that is known.
+type Learnt = HashMap<(String, u16), (Speaks, Duration)>;
 
 /// What a server is known to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ impl Dialer {
         self.learnt().remove(&key(target));
     }
 
-    fn learnt(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u16), (Speaks, Duration)>> {
+    fn learnt(&self) -> std::sync::MutexGuard<'_, Learnt> {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,11 +8,8 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::domain::Side;
-
-/// What a packet begins with: type, status, length (big endian), SPID (2), packet number, window.
-pub const HEADER: usize = 8;
-/// The largest packet that TDS lets two sides agree on.
-pub const LARGEST_PACKET: usize = 32_767;
+use crate::tds::packet::{DEFAULT_PACKET_SIZE, HEADER_LEN as HEADER, MAX_PACKET_SIZE, MIN_PACKET_SIZE, Status};
+use crate::tds::smp::{SMP_HEADER_LEN as SMP_HEADER, SMP_ID as SMP};
 
 /// Why a packet could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +140,7 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
             buffer: Vec::new(),
             filled: 0,
             complete: false,
-            largest: LARGEST_PACKET,
+            largest: MAX_PACKET_SIZE,
             smp: false,
             message: None,
         }
@@ -151,7 +148,7 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
 
     /// Refuses packets of more than `largest` bytes, header included, from now on.
     pub fn limit_packets(&mut self, largest: usize) {
-        self.largest = largest.clamp(HEADER, LARGEST_PACKET);
+        self.largest = largest.clamp(HEADER, MAX_PACKET_SIZE);
     }
 
     /// Lets SMP packets pass, too, from now on: after the login of a client that was granted MARS.
@@ -261,14 +258,14 @@ pub struct PacketWriter<W> {
 }
 
 impl<W: AsyncWrite + Unpin> PacketWriter<W> {
-    /// Writes packets of at most 4,096 bytes, which every peer takes before another size is agreed on.
+    /// Writes packets of at most [`DEFAULT_PACKET_SIZE`], which every peer takes before another size is agreed on.
     pub fn new(inner: W) -> Self {
-        Self { inner, packet_size: 4096, packet: Vec::new() }
+        Self { inner, packet_size: DEFAULT_PACKET_SIZE, packet: Vec::new() }
     }
 
     /// Cuts messages into packets of `size` bytes from now on, header included.
     pub fn set_packet_size(&mut self, size: usize) {
-        self.packet_size = size.clamp(512, LARGEST_PACKET);
+        self.packet_size = size.clamp(MIN_PACKET_SIZE, MAX_PACKET_SIZE);
     }
 
     /// The stream that is written to.
@@ -310,7 +307,7 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
     }
 }
 
-/// Appends one packet to `out`. The payload is at most [`LARGEST_PACKET`] minus the header.
+/// Appends one packet to `out`. The payload is at most [`MAX_PACKET_SIZE`] minus the header.
 pub(super) fn put_packet(out: &mut Vec<u8>, kind: u8, status: u8, number: u8, payload: &[u8]) {
     let length = u16::try_from(payload.len() + HEADER).unwrap_or(u16::MAX);
     let [high, low] = length.to_be_bytes();
@@ -319,9 +316,7 @@ pub(super) fn put_packet(out: &mut Vec<u8>, kind: u8, status: u8, number: u8, pa
 }
 
 /// The status bit of a message's last packet.
-pub(super) const END_OF_MESSAGE: u8 = 0x01;
-const SMP: u8 = 0x53;
-const SMP_HEADER: usize = 16;
+pub(super) const END_OF_MESSAGE: u8 = Status::EOM.0;
 
 #[cfg(test)]
 mod tests {
@@ -440,7 +435,7 @@ mod tests {
                     reader.allow_smp();
                 }
                 while let Ok(Some(_)) = reader.read_message(1000).await {}
-                assert!(reader.buffer.capacity() <= 2 * (LARGEST_PACKET + SMP_HEADER));
+                assert!(reader.buffer.capacity() <= 2 * (MAX_PACKET_SIZE + SMP_HEADER));
                 assert!(reader.message.is_none_or(|m| m.payload.len() <= 1000));
             });
         }

@@ -12,7 +12,8 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::packets::{END_OF_MESSAGE, HEADER, put_packet};
+use super::packets::{END_OF_MESSAGE, put_packet};
+use crate::tds::packet::{DEFAULT_PACKET_SIZE as PACKET, HEADER_LEN as HEADER, PacketType};
 
 /// Accepts a TLS handshake inside PRELOGIN packets, as a server, and unwraps what follows. The alert of a failed
 /// handshake still reaches the client.
@@ -259,9 +260,7 @@ fn payload_length(header: &[u8; HEADER], role: Role) -> io::Result<usize> {
     }
 }
 
-const PRELOGIN: u8 = 0x12;
-const RESPONSE: u8 = 0x04;
-/// No driver takes larger packets before it has signed in.
-const PACKET: usize = 4096;
+const PRELOGIN: u8 = PacketType::PreLogin as u8;
+const RESPONSE: u8 = PacketType::TabularResult as u8;
 /// More than the longest certificate chain that TLS can carry in one message.
 const LARGEST_FLIGHT: usize = 128 * 1024;

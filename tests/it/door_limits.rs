@@ -166,6 +166,34 @@ async fn an_address_that_cannot_be_bound_does_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn an_address_that_comes_free_is_served_in_the_end() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let bound = bind(&[address]);
+    assert_eq!(bound.failures().len(), 1);
+    let clock = ManualClock::starting_at(Timestamp::from_millis(0));
+    let (sender, mut handed) = mpsc::unbounded_channel();
+    let handler = move |connection: Connection| {
+        let _ = sender.send(connection);
+        async {}
+    };
+    let tasks = Tasks::new();
+    let door = Door::new(tasks.clone(), Arc::clone(&clock) as _, HalfOpen::new(1, 1), SILENCE);
+    door.on(Kind::Tds, handler).serve(bound);
+    drop(taken);
+    let client = loop {
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(1));
+        if let Ok(mut client) = TcpStream::connect(address).await {
+            client.write_all(&[0x12]).await.unwrap();
+            break client;
+        }
+    };
+    assert_eq!(handed.recv().await.unwrap().peer, client.local_addr().unwrap());
+    tasks.drain(&*clock, SILENCE).await.unwrap();
+}
+
+#[tokio::test]
 async fn both_families_can_be_bound_on_one_port_each_by_its_own_socket() {
     let free = bind(&["[::]:0".parse().unwrap()]).addresses()[0].port();
     let bound = bind(&[format!("[::]:{free}").parse().unwrap(), format!("0.0.0.0:{free}").parse().unwrap()]);

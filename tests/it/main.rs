@@ -28,6 +28,7 @@ mod gateway_servers;
 mod gateway_sessions;
 mod gateway_sign_in;
 mod own_authority;
+mod own_sql_client;
 mod packaging;
 mod process;
 mod reference;
