@@ -15,7 +15,7 @@ def configure(job, packet_size=None, strict=False):
         "client charset = UTF-8",
         "text size = 16777216",
     ]
-    server = [f"host = {job['host']}", f"port = {job['port']}", f"encryption = {'strict' if strict else 'require'}"]
+    server = [f"host = {job['host']}", f"port = {job['port']}", f"database = {job['database']}", f"encryption = {'strict' if strict else 'require'}"]
     if job["ca_file"]:
         server += [f"ca file = {job['ca_file']}", "check certificate hostname = yes"]
     if packet_size:

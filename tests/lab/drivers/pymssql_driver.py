@@ -1,4 +1,8 @@
-"""pymssql, over the FreeTDS that its wheel carries. Where FreeTDS reads a setting only from its configuration file, one is written."""
+"""pymssql, over the FreeTDS that its wheel carries. Where FreeTDS reads a setting only from its configuration file, one is written.
+
+The database is named there, too: given to pymssql itself, it would be sent in the login and then again as `USE [name]`, which the server
+refuses where an alias has another name than its database.
+"""
 
 import freetds
 from dbapi import DbApi
@@ -15,7 +19,7 @@ class Pymssql(DbApi):
         import pymssql
 
         return pymssql.connect(
-            server=freetds.SERVER, port=job["port"], user=job["user"], password=job["password"], database=job["database"], appname=job["app_name"],
+            server=freetds.SERVER, port=job["port"], user=job["user"], password=job["password"], appname=job["app_name"],
             timeout=timeout, login_timeout=20, autocommit=True, tds_version="7.4", use_datetime2=True,
         )
 
