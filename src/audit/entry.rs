@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::domain::{AccountId, Name, SessionId, Side};
+use crate::telemetry::redacted;
 
 /// Who acted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -136,7 +137,9 @@ impl Entry {
     }
 }
 
+/// A text of at most the limit, in which nothing is left that looks like a generated secret: people paste those in the wrong place.
 fn cut(text: &str) -> String {
+    let text = &*redacted(text);
     match text.char_indices().nth(TEXT_LIMIT) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

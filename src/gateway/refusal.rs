@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::registry::NoPlace;
 use super::session::Why;
 use crate::domain::{SessionId, Side};
+use crate::telemetry::redacted;
 
 /// Why a login is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -327,9 +328,10 @@ fn ended_text(why: Why) -> &'static str {
     }
 }
 
-/// A name as it came over the wire, cut and without control characters, so that it can be shown.
+/// A name as it came over the wire, cut and without control characters, so that it can be shown. A secret that was given as a name
+/// does not come back: drivers' errors end up in logs.
 fn shown(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(128).collect()
+    redacted(name).chars().filter(|c| !c.is_control()).take(128).collect()
 }
 
 /// What the SQL Server's own refusal of the appliance's login means to the workstation.

@@ -1,5 +1,6 @@
 //! Secrets are planted, everything is made to fail, and everything that was written is searched for them.
 
+mod appliance;
 mod debug;
 mod panics;
 mod traces;

@@ -31,6 +31,7 @@ mod own_authority;
 mod own_sql_client;
 mod packaging;
 mod process;
+mod process_life;
 mod reference;
 mod store;
 mod sample_server;

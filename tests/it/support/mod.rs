@@ -6,3 +6,4 @@ pub mod peer;
 pub mod rig;
 
 pub mod process;
+pub mod program;

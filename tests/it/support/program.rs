@@ -1,0 +1,95 @@
+//! The program itself, as a process of its own: started, asked, told to stop.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take on a busy machine before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// `gatehouse run` on a data folder, listening on free ports of the loopback address, its log in a file.
+pub struct Process {
+    child: Child,
+    pub folder: PathBuf,
+    pub sql: SocketAddr,
+    pub https: SocketAddr,
+}
+
+impl Process {
+    /// Starts it and waits until it is ready. `folder` gets `data`, `data.key` and `log`.
+    pub fn start(folder: &Path, settings: &[&str]) -> Self {
+        let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let before = log.metadata().unwrap().len();
+        let mut command = gatehouse(folder);
+        command.arg("run");
+        for setting in ["listen.sql=127.0.0.1:0", "listen.https=127.0.0.1:0", "log.format=json"].iter().chain(settings)
+        {
+            command.args(["--set", setting]);
+        }
+        let output = log.try_clone().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(output).stderr(log).spawn().unwrap();
+        let begun = Instant::now();
+        let ready = loop {
+            let written = std::fs::read(folder.join("log")).unwrap().split_off(usize::try_from(before).unwrap());
+            let written = String::from_utf8_lossy(&written).into_owned();
+            let lines = written.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            if let Some(line) = lines.into_iter().find(|line| line["message"] == "ready") {
+                break line;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none() && begun.elapsed() < STUCK, "not ready ({ended:?}):\n{written}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let address = |name: &str| ready[name].as_str().unwrap().trim_matches(['[', ']']).parse().unwrap();
+        Self { child, folder: folder.to_owned(), sql: address("sql"), https: address("https") }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < STUCK, "it does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.join("log")).unwrap()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command of the program on `folder`, with `input` on its standard input.
+pub fn ask(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = gatehouse(folder);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that does not read its input is free to close it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// The program with nothing in its environment that could set anything.
+fn gatehouse(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+    command.env_clear().arg("--data-dir").arg(folder.join("data"));
+    command
+}
