@@ -5,7 +5,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`packet`] | packets, messages cut into them and put together again |
+//! | [`packet`] | packets; messages cut into them and put together again |
 //! | [`prelogin`] | PRELOGIN, both ways |
 //! | [`login7`] | LOGIN7: decode, edit, encode |
 //! | [`token`] | what a server answers, and the walk over its login response |
@@ -18,6 +18,7 @@ pub mod cursor;
 pub mod data;
 mod error;
 pub mod login7;
+mod message;
 pub mod packet;
 pub mod prelogin;
 pub mod request;

@@ -20,7 +20,7 @@ use super::TdsVersion;
 use crate::domain::Secret;
 
 /// A login, as a client asks for it. [`Default`] is one of TDS 7.4 with nothing filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login7 {
     /// The highest version that the client speaks.
     pub tds_version: TdsVersion,
@@ -70,6 +70,26 @@ pub struct Login7 {
     pub change_password: Secret,
     /// The features asked for. Since TDS 7.4.
     pub features: Vec<Feature>,
+}
+
+/// Shows what tells logins apart, and nothing that lets anybody in.
+impl std::fmt::Debug for Login7 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login7")
+            .field("tds_version", &self.tds_version)
+            .field("packet_size", &self.packet_size)
+            .field("options", &(self.options1, self.options2, self.type_flags, self.options3))
+            .field("host_name", &self.host_name)
+            .field("user_name", &self.user_name)
+            .field("app_name", &self.app_name)
+            .field("server_name", &self.server_name)
+            .field("library", &self.library)
+            .field("language", &self.language)
+            .field("database", &self.database)
+            .field("sspi_bytes", &self.sspi.len())
+            .field("features", &self.features)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Login7 {

@@ -44,6 +44,7 @@ fn nothing_secret_shows_in_debug_output() {
     let login = Login7 {
         password: "canary-one".to_owned().into(),
         change_password: "canary-two".to_owned().into(),
+        sspi: b"canary-four".to_vec(),
         features: vec![Feature { id: FeatureId::FED_AUTH, data: b"canary-three".to_vec() }],
         ..Login7::default()
     };

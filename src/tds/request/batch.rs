@@ -20,7 +20,7 @@ impl SqlBatch {
     pub fn decode(payload: &[u8], version: TdsVersion) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(payload);
         let headers = headers(&mut reader, version)?;
-        if reader.remaining() % 2 != 0 {
+        if !reader.remaining().is_multiple_of(2) {
             return Err(DecodeError::Malformed("text of a batch"));
         }
         Ok(Self { headers, text: utf16_lossy(reader.rest()) })

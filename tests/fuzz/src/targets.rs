@@ -9,9 +9,12 @@ use super::tds::{
     request::{Rpc, SqlBatch, TransactionRequest},
 };
 
+/// What is done with some bytes; it panics if something is wrong.
+type Target = fn(&[u8]);
+
 /// Each target by its name, which is also that of its corpus.
 #[rustfmt::skip]
-pub const ALL: [(&str, fn(&[u8])); 8] = [
+pub const ALL: [(&str, Target); 8] = [
     ("packet", packet), ("prelogin", prelogin), ("login7", login7), ("tokens", tokens),
     ("smp", smp), ("all_headers", all_headers), ("requests", requests), ("values", values),
 ];
