@@ -148,7 +148,8 @@ impl Attempt<'_> {
 
     fn not_connected(&self, error: &ConnectError) -> NotDialled {
         let refusal = |database| match error {
-            ConnectError::Certificate(_) | ConnectError::NoEncryption { .. } => Refusal::ServerNotTrusted { database },
+            ConnectError::Certificate(_) => Refusal::ServerNotTrusted { database },
+            ConnectError::NoEncryption { .. } => Refusal::ServerNotEncrypting { database },
             ConnectError::TimedOut(_) => Refusal::ServerTooSlow { database },
             ConnectError::Settings(_) | ConnectError::Resolve { .. } | ConnectError::Unreachable(_) => {
                 Refusal::ServerDown { database }

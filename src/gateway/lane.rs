@@ -5,7 +5,7 @@
 //! record, of its own (some SQL Servers rely on that). It flushes as soon as there is nothing more to read at once.
 //! A reader that is slower than its writer stops the lane's reading: that is the back-pressure.
 //!
-//! Memory: the buffer starts at 8 KiB and doubles up to 64 KiB when traffic fills it.
+//! Memory: the buffer starts at 8 KiB, doubles up to 64 KiB when traffic fills it, and is 8 KiB again between messages.
 
 use std::io;
 use std::pin::Pin;
@@ -88,7 +88,11 @@ impl Lane {
             match self.poll_drain(cx, to) {
                 Poll::Ready(Ok(())) if filled => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Stop::SinkClosed),
-                Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {
+                    self.rest();
+                    return Poll::Pending;
+                }
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -194,6 +198,14 @@ impl Lane {
         self.whole -= self.start;
         (self.start, self.unit_end) = (0, 0);
         true
+    }
+
+    /// Gives the memory of a large message back when it has passed: most sessions are idle most of the time.
+    fn rest(&mut self) {
+        if self.start == self.end && self.between_messages && self.buffer.len() > SMALLEST {
+            self.buffer = vec![0; SMALLEST];
+            (self.start, self.whole, self.end, self.unit_end) = (0, 0, 0, 0);
+        }
     }
 
     fn has_whole(&self) -> bool {

@@ -59,6 +59,8 @@ pub(super) enum Refusal {
     ServerDown { database: String },
     /// The SQL Server's certificate is not the one that its rule asks for. The operator's side.
     ServerNotTrusted { database: String },
+    /// The SQL Server does not encrypt, and nothing is sent in clear. The SQL Server's side.
+    ServerNotEncrypting { database: String },
     /// The SQL Server did not answer within the limit. The SQL Server's side.
     ServerTooSlow { database: String },
     /// The SQL Server answered with what is not TDS, or not with what was asked. The SQL Server's side.
@@ -111,7 +113,8 @@ impl Refusal {
             Self::NoDatabase { .. } | Self::NoDefaultDatabase { .. } => (4060, 11),
             Self::ServerRefusedLogin { .. } | Self::ServerRefusedDatabase { .. } => (4060, 11),
             Self::ServerRefused { .. } | Self::Routing { .. } | Self::NoMars { .. } => (4060, 11),
-            Self::ServerNotTrusted { .. } | Self::ServerNotUnderstood { .. } => (4060, 11),
+            Self::ServerNotTrusted { .. } | Self::ServerNotEncrypting { .. } => (4060, 11),
+            Self::ServerNotUnderstood { .. } => (4060, 11),
             Self::ServerDown { .. } | Self::ServerBusy { .. } => (40613, 17),
             Self::ServerTooSlow { .. } => (17197, 17),
             Self::AccountFull { .. } | Self::ApplianceFull { .. } => (10928, 16),
@@ -192,7 +195,12 @@ impl Refusal {
                 format!("The SQL Server of database \"{}\" does not answer; try again later.", shown(database))
             }
             Self::ServerNotTrusted { database } => format!(
-                "The SQL Server of database \"{}\" could not prove its identity, so nothing was sent to it; \
+                "The SQL Server of database \"{}\" shows another certificate than the expected one, \
+                 so nothing was sent to it; ask your administrator.",
+                shown(database)
+            ),
+            Self::ServerNotEncrypting { database } => format!(
+                "The SQL Server of database \"{}\" does not offer encryption, so nothing was sent to it; \
                  ask your administrator.",
                 shown(database)
             ),
@@ -247,6 +255,7 @@ impl Refusal {
             | Self::Routing { .. } => Side::Operator,
             Self::Busy | Self::Unavailable | Self::Stopping => Side::Appliance,
             Self::ServerDown { .. }
+            | Self::ServerNotEncrypting { .. }
             | Self::ServerTooSlow { .. }
             | Self::ServerNotUnderstood { .. }
             | Self::ServerBusy { .. }
@@ -283,6 +292,7 @@ impl std::fmt::Display for Refusal {
             Self::Stopping => "the appliance is stopping",
             Self::ServerDown { .. } => "the SQL Server does not answer",
             Self::ServerNotTrusted { .. } => "the SQL Server's identity is not proven",
+            Self::ServerNotEncrypting { .. } => "the SQL Server does not encrypt",
             Self::ServerTooSlow { .. } => "the SQL Server took too long",
             Self::ServerNotUnderstood { .. } => "the SQL Server is not understood",
             Self::ServerRefusedLogin { .. } => "the SQL Server refused the SQL login",

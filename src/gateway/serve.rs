@@ -58,14 +58,15 @@ pub struct Parts {
 pub struct Gateway {
     parts: Arc<Parts>,
     registry: Registry,
+    tasks: Tasks,
 }
 
 impl Gateway {
-    /// A gateway without sessions. Its watch over them runs in `tasks`, until they are told to stop and no session is left.
+    /// A gateway without sessions. Its watch over them runs in `tasks`; when they are told to stop, every session ends.
     pub fn new(parts: Parts, tasks: &Tasks) -> Self {
         let limits = Limits { per_account: parts.settings.sessions_per_account, total: parts.settings.sessions_total };
         let registry = Registry::new(Arc::clone(&parts.clock), limits);
-        let gateway = Self { parts: Arc::new(parts), registry };
+        let gateway = Self { parts: Arc::new(parts), registry, tasks: tasks.clone() };
         watch::start(&gateway.parts, &gateway.registry, tasks);
         gateway
     }
@@ -91,7 +92,8 @@ impl Gateway {
     pub async fn serve<A: Send>(&self, tcp: TcpStream, peer: IpAddr, admission: A) {
         let id = SessionId::random();
         let span = tracing::info_span!("session", session.id = %id, session.peer = %peer);
-        Call { parts: &self.parts, registry: &self.registry, id, peer }.serve(tcp, admission).instrument(span).await;
+        let call = Call { parts: &self.parts, registry: &self.registry, tasks: &self.tasks, id, peer };
+        call.serve(tcp, admission).instrument(span).await;
     }
 }
 
@@ -99,6 +101,7 @@ impl Gateway {
 struct Call<'a> {
     parts: &'a Parts,
     registry: &'a Registry,
+    tasks: &'a Tasks,
     id: SessionId,
     peer: IpAddr,
 }
@@ -114,8 +117,18 @@ impl Call<'_> {
     async fn serve<A: Send>(&self, tcp: TcpStream, admission: A) {
         // Without it small packets wait for acknowledgements; where it cannot be set they are only slower.
         let _ = tcp.set_nodelay(true);
-        let Some(Greeted { mut stream, prelogin }) = self.greet(tcp).await else { return };
-        let Some(login) = self.read_login(&mut stream).await else { return };
+        let half_open = async {
+            let mut greeted = self.greet(tcp).await?;
+            let login = self.read_login(&mut greeted.stream).await?;
+            Some((greeted, login))
+        };
+        // Nobody who has not signed in yet holds up the end of the appliance; sessions are told.
+        let ready = tokio::select! {
+            biased;
+            () = self.tasks.stopping() => None,
+            ready = half_open => ready,
+        };
+        let Some((Greeted { mut stream, prelogin }, login)) = ready else { return };
         let version = login.tds_version;
         match self.enter(&mut stream, &prelogin, login, admission).await {
             Ok((place, dialled)) => self.run(stream, place, dialled, version).await,

@@ -14,7 +14,7 @@ use crate::estate::Estate;
 use crate::identity::Identity;
 use crate::platform::Tasks;
 
-/// Starts the watch. It ends when `tasks` are told to stop and there is no session left.
+/// Starts the watch. When `tasks` are told to stop it ends what sessions are left, and then itself.
 pub(super) fn start(parts: &Arc<Parts>, registry: &Registry, tasks: &Tasks) {
     let changed = Arc::new(Notify::new());
     let ring = Arc::downgrade(&changed);
@@ -29,6 +29,8 @@ pub(super) fn start(parts: &Arc<Parts>, registry: &Registry, tasks: &Tasks) {
         let rounds = rounds(&parts, &registry, &changed);
         let over = async {
             stopping.await;
+            registry.close();
+            registry.end_all(Why::Stopping);
             registry.emptied().await;
         };
         tokio::select! {
