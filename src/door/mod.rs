@@ -8,5 +8,5 @@ pub mod sniff;
 
 pub use bind::{BindError, Bound, bind};
 pub use limits::{Admission, HalfOpen};
-pub use serve::{Connection, Door, Handler};
+pub use serve::{Connection, Door, Handler, reset_on_close};
 pub use sniff::{Incomplete, Kind, sniff};

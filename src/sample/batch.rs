@@ -134,7 +134,9 @@ impl Batch {
             PacketType::Rpc => run.calls(&message.payload).await,
             PacketType::TransactionManager => run.transaction_request(&message.payload).await,
             PacketType::BulkLoad => run.bulk_load(&message.payload).await,
-            other => run.settle(Err(SqlError::malformed(format!("a message of type {other:?}")).into())).await.map(|_| ()),
+            other => {
+                run.settle(Err(SqlError::malformed(format!("a message of type {other:?}")).into())).await.map(|_| ())
+            }
         };
         run.note_transaction().await;
         run.end();
@@ -156,7 +158,12 @@ impl Run<'_> {
     /// Carries out a text.
     pub async fn text(&mut self, text: &str) -> Outcome {
         if self.nesting >= DEEPEST {
-            return Err(SqlError::new(217, 16, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).").into());
+            return Err(SqlError::new(
+                217,
+                16,
+                "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
+            )
+            .into());
         }
         let statements = parse::batch(text)?;
         self.nesting += 1;
@@ -166,7 +173,10 @@ impl Run<'_> {
     }
 
     /// Carries out statements, one after the other.
-    pub fn statements<'s>(&'s mut self, statements: &'s [Statement]) -> Pin<Box<dyn Future<Output = Outcome> + Send + 's>> {
+    pub fn statements<'s>(
+        &'s mut self,
+        statements: &'s [Statement],
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 's>> {
         Box::pin(async move {
             for statement in statements {
                 let outcome = self.statement(statement).await;
@@ -277,7 +287,8 @@ impl Run<'_> {
             caught: self.caught.clone(),
             nest_level: self.nesting - 1,
         };
-        let written = state.transaction.iter().flat_map(|t| &t.written).map(|(id, w)| (*id, Arc::clone(&w.tables))).collect();
+        let written =
+            state.transaction.iter().flat_map(|t| &t.written).map(|(id, w)| (*id, Arc::clone(&w.tables))).collect();
         World {
             server: Arc::clone(&self.connected.shared.server),
             login: state.login.clone(),
@@ -316,14 +327,25 @@ impl Run<'_> {
         match &statement.kind {
             Kind::Select(query) => self.select(query).await,
             Kind::Insert { .. } | Kind::Update { .. } | Kind::Delete { .. } => self.change(&statement.kind).await,
-            Kind::CreateTable { .. } | Kind::CreateIndex { .. } | Kind::DropTable { .. } | Kind::Truncate(_) => self.define(&statement.kind).await,
-            Kind::Begin { .. } | Kind::Commit | Kind::Rollback { .. } | Kind::Save { .. } => self.transaction(&statement.kind).await,
-            Kind::If { .. } | Kind::While { .. } | Kind::Block(_) | Kind::Try { .. } => self.control(&statement.kind).await,
+            Kind::CreateTable { .. } | Kind::CreateIndex { .. } | Kind::DropTable { .. } | Kind::Truncate(_) => {
+                self.define(&statement.kind).await
+            }
+            Kind::Begin { .. } | Kind::Commit | Kind::Rollback { .. } | Kind::Save { .. } => {
+                self.transaction(&statement.kind).await
+            }
+            Kind::If { .. } | Kind::While { .. } | Kind::Block(_) | Kind::Try { .. } => {
+                self.control(&statement.kind).await
+            }
             Kind::Break => Ok(Flow::Break),
             Kind::Continue => Ok(Flow::Continue),
             Kind::Return(value) => {
                 if let Some(value) = value {
-                    self.status = self.value_as(value, SqlType::Int).await?.as_int().and_then(|n| i32::try_from(n).ok()).unwrap_or(0);
+                    self.status = self
+                        .value_as(value, SqlType::Int)
+                        .await?
+                        .as_int()
+                        .and_then(|n| i32::try_from(n).ok())
+                        .unwrap_or(0);
                 }
                 Ok(Flow::Return)
             }
@@ -436,7 +458,8 @@ impl Run<'_> {
         *self.connected.info.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = database.name.clone();
         self.flush_done();
         self.reply.change(EnvChange::text(EnvKind::DATABASE, database.name.as_str(), before.name.as_str()));
-        self.reply.message(&SqlError::new(5701, 0, format!("Changed database context to '{}'.", database.name)).state(1));
+        self.reply
+            .message(&SqlError::new(5701, 0, format!("Changed database context to '{}'.", database.name)).state(1));
         Ok(())
     }
 
@@ -449,7 +472,10 @@ impl Run<'_> {
             return Err(SqlError::kill_self().into());
         }
         let sessions = self.connected.shared.server.sessions();
-        let session = sessions.into_iter().find(|session| i64::from(session.spid) == spid).ok_or_else(|| SqlError::unknown_spid(spid))?;
+        let session = sessions
+            .into_iter()
+            .find(|session| i64::from(session.spid) == spid)
+            .ok_or_else(|| SqlError::unknown_spid(spid))?;
         session.kill.cancel();
         Ok(())
     }
@@ -471,13 +497,19 @@ impl Run<'_> {
                 }
                 let (number, text) = match &message {
                     Value::Int(number @ 50_001..=2_147_483_647) => {
-                        let text = format!("The error {number} has the severity of level {severity} and was raised, but no message with that error number was found in sys.messages.");
+                        let text = format!(
+                            "The error {number} has the severity of level {severity} and was raised, but no message with that error number was found in sys.messages."
+                        );
                         (i32::try_from(*number).unwrap_or(50_000), text)
                     }
-                    Value::Int(number) => (i32::try_from(*number).unwrap_or(50_000), format!("Error {number}, severity {severity}, state {state_number}, raised on command.")),
+                    Value::Int(number) => (
+                        i32::try_from(*number).unwrap_or(50_000),
+                        format!("Error {number}, severity {severity}, state {state_number}, raised on command."),
+                    ),
                     other => (50_000, fill(other.as_text().unwrap_or_default(), &values)),
                 };
-                let mut error = SqlError::new(number, u8::try_from(severity).unwrap_or(16), text).state(u8::try_from(state_number).unwrap_or(1));
+                let mut error = SqlError::new(number, u8::try_from(severity).unwrap_or(16), text)
+                    .state(u8::try_from(state_number).unwrap_or(1));
                 if number == 1205 {
                     error = SqlError::deadlock(self.connected.info.spid);
                 }
@@ -490,11 +522,18 @@ impl Run<'_> {
                 if number < 50_000 {
                     return Err(SqlError::new(35_100, 16, format!("Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.")).into());
                 }
-                let error = SqlError::new(i32::try_from(number).unwrap_or(50_000), 16, message.as_text().unwrap_or_default());
+                let error =
+                    SqlError::new(i32::try_from(number).unwrap_or(50_000), 16, message.as_text().unwrap_or_default());
                 return self.thrown(error.state(u8::try_from(state).unwrap_or(1))).await;
             }
             _ => {
-                let error = self.caught.clone().ok_or_else(|| SqlError::new(10_704, 15, "To rethrow an error, a THROW statement must be used inside a CATCH block."))?;
+                let error = self.caught.clone().ok_or_else(|| {
+                    SqlError::new(
+                        10_704,
+                        15,
+                        "To rethrow an error, a THROW statement must be used inside a CATCH block.",
+                    )
+                })?;
                 return self.thrown(error).await;
             }
         };
@@ -542,10 +581,29 @@ impl Run<'_> {
                         options.language.clone_from(language);
                     }
                 }
-                "ansi_nulls" | "ansi_padding" | "ansi_warnings" | "ansi_null_dflt_on" | "ansi_null_dflt_off" | "ansi_defaults" | "arithabort" | "arithignore"
-                | "concat_null_yields_null" | "cursor_close_on_commit" | "numeric_roundabort" | "quoted_identifier" | "textsize" | "datefirst" | "dateformat"
-                | "deadlock_priority" | "query_governor_cost_limit" | "remote_proc_transactions" | "forceplan" | "context_info" | "no_browsetable"
-                | "statistics io" | "statistics time" => {}
+                "ansi_nulls"
+                | "ansi_padding"
+                | "ansi_warnings"
+                | "ansi_null_dflt_on"
+                | "ansi_null_dflt_off"
+                | "ansi_defaults"
+                | "arithabort"
+                | "arithignore"
+                | "concat_null_yields_null"
+                | "cursor_close_on_commit"
+                | "numeric_roundabort"
+                | "quoted_identifier"
+                | "textsize"
+                | "datefirst"
+                | "dateformat"
+                | "deadlock_priority"
+                | "query_governor_cost_limit"
+                | "remote_proc_transactions"
+                | "forceplan"
+                | "context_info"
+                | "no_browsetable"
+                | "statistics io"
+                | "statistics time" => {}
                 other => return Err(SqlError::new(195, 15, format!("'{other}' is not a recognized SET option."))),
             }
         }

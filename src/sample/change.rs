@@ -30,7 +30,9 @@ impl Run<'_> {
             return Ok(Flow::Next);
         }
         let (touched, command) = match kind {
-            Kind::Insert { table, columns, output, source } => (self.insert(table, columns, output, source).await?, INSERT),
+            Kind::Insert { table, columns, output, source } => {
+                (self.insert(table, columns, output, source).await?, INSERT)
+            }
             Kind::Update { table, top, set, output, from, filter } => {
                 let target = target(table, from.as_ref())?;
                 let touched = self
@@ -63,7 +65,13 @@ impl Run<'_> {
         Ok(Flow::Next)
     }
 
-    async fn insert(&mut self, table: &ObjectName, columns: &[String], output: &[Item], source: &Source) -> Result<Touched, super::batch::Problem> {
+    async fn insert(
+        &mut self,
+        table: &ObjectName,
+        columns: &[String],
+        output: &[Item],
+        source: &Source,
+    ) -> Result<Touched, super::batch::Problem> {
         let gathered = match source {
             Source::Query(query) => Some(self.gather(query).await?),
             Source::Exec(_) => return Err(SqlError::unsupported("INSERT … EXEC").into()),
@@ -79,18 +87,35 @@ impl Run<'_> {
                 Source::Values(rows) => {
                     for row in rows {
                         if row.len() != places.len() {
-                            return Err(if columns.is_empty() { SqlError::column_count() } else { value_count(row.len() > places.len()) });
+                            return Err(if columns.is_empty() {
+                                SqlError::column_count()
+                            } else {
+                                value_count(row.len() > places.len())
+                            });
                         }
-                        incoming.push(row.iter().map(|value| value.as_ref().map(|value| given.default(value)).transpose()).collect::<Result<_, _>>()?);
+                        incoming.push(
+                            row.iter()
+                                .map(|value| value.as_ref().map(|value| given.default(value)).transpose())
+                                .collect::<Result<_, _>>()?,
+                        );
                     }
                 }
                 Source::DefaultValues => incoming.push(vec![None; places.len()]),
                 _ => {
                     let (planned, rows) = gathered.ok_or_else(|| SqlError::unsupported("This INSERT"))?;
                     if planned.columns.len() != places.len() {
-                        return Err(if columns.is_empty() { SqlError::column_count() } else { value_count(planned.columns.len() > places.len()) });
+                        return Err(if columns.is_empty() {
+                            SqlError::column_count()
+                        } else {
+                            value_count(planned.columns.len() > places.len())
+                        });
                     }
-                    let typed = |row: Row| row.iter().zip(&planned.columns).map(|(value, column)| Some((value.clone(), column.ty))).collect();
+                    let typed = |row: Row| {
+                        row.iter()
+                            .zip(&planned.columns)
+                            .map(|(value, column)| Some((value.clone(), column.ty)))
+                            .collect()
+                    };
                     incoming.extend(rows.into_iter().map(typed));
                 }
             }
@@ -127,7 +152,13 @@ impl Run<'_> {
                 self.with_tables(table, Right::Define("CREATE INDEX"), |tables, _, _| {
                     let found = tables.table(&table.name).ok_or_else(|| SqlError::unknown_object(table.text()))?;
                     match columns.iter().find(|column| found.column(column).is_none()) {
-                        Some(missing) => Err(SqlError::new(1911, 16, format!("Column name '{missing}' does not exist in the target table or view (index '{name}')."))),
+                        Some(missing) => Err(SqlError::new(
+                            1911,
+                            16,
+                            format!(
+                                "Column name '{missing}' does not exist in the target table or view (index '{name}')."
+                            ),
+                        )),
                         None => Ok(()),
                     }
                 })
@@ -136,7 +167,11 @@ impl Run<'_> {
             Kind::DropTable { names, if_exists } => {
                 for name in names {
                     self.with_tables(name, Right::Define("DROP TABLE"), |tables, _, _| {
-                        if tables.remove(&name.name) || *if_exists { Ok(()) } else { Err(SqlError::cannot_drop(name.text()).state(5)) }
+                        if tables.remove(&name.name) || *if_exists {
+                            Ok(())
+                        } else {
+                            Err(SqlError::cannot_drop(name.text()).state(5))
+                        }
                     })
                     .await?;
                 }
@@ -157,9 +192,17 @@ impl Run<'_> {
 
 fn value_count(more_values: bool) -> SqlError {
     if more_values {
-        SqlError::new(110, 15, "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.")
+        SqlError::new(
+            110,
+            15,
+            "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.",
+        )
     } else {
-        SqlError::new(109, 15, "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.")
+        SqlError::new(
+            109,
+            15,
+            "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.",
+        )
     }
 }
 
@@ -167,7 +210,13 @@ fn value_count(more_values: bool) -> SqlError {
 fn places(table: &Table, columns: &[String], takes_identity: bool) -> Result<Vec<usize>, SqlError> {
     if columns.is_empty() {
         let wanted = |column: &Column| column.identity.is_none() || takes_identity;
-        return Ok(table.columns.iter().enumerate().filter(|(_, column)| wanted(column)).map(|(place, _)| place).collect());
+        return Ok(table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| wanted(column))
+            .map(|(place, _)| place)
+            .collect());
     }
     let mut places = Vec::new();
     for name in columns {
@@ -176,7 +225,13 @@ fn places(table: &Table, columns: &[String], takes_identity: bool) -> Result<Vec
             return Err(SqlError::identity_insert(&table.name));
         }
         if places.contains(&place) {
-            return Err(SqlError::new(264, 16, format!("The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.")));
+            return Err(SqlError::new(
+                264,
+                16,
+                format!(
+                    "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT."
+                ),
+            ));
         }
         places.push(place);
     }
@@ -228,7 +283,13 @@ fn complete(
 }
 
 /// Rows of bulk load: typed values for some columns of the table.
-pub fn complete_bulk(table: &Table, places: &[usize], rows: Vec<Vec<(Value, SqlType)>>, shown: &str, given: &mut Given<'_>) -> Result<Vec<Row>, SqlError> {
+pub fn complete_bulk(
+    table: &Table,
+    places: &[usize],
+    rows: Vec<Vec<(Value, SqlType)>>,
+    shown: &str,
+    given: &mut Given<'_>,
+) -> Result<Vec<Row>, SqlError> {
     let incoming = rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect();
     complete(table, places, incoming, shown, given)
 }
@@ -260,9 +321,11 @@ impl Output {
         let binder = Binder::new(given.world, &scope);
         for item in items {
             let written: Vec<(Expr, String)> = match item {
-                Item::All(Some(side)) => {
-                    table.columns.iter().map(|column| (Expr::Column(vec![side.clone(), column.name.clone()]), column.name.clone())).collect()
-                }
+                Item::All(Some(side)) => table
+                    .columns
+                    .iter()
+                    .map(|column| (Expr::Column(vec![side.clone(), column.name.clone()]), column.name.clone()))
+                    .collect(),
                 Item::Column { value, alias } => {
                     let name = match (alias, value) {
                         (Some(alias), _) => alias.clone(),
@@ -347,7 +410,9 @@ fn update(
     let shown = format!("{database}.dbo.{}", table.name);
     let own = tables.table_mut(&name.name).ok_or_else(|| SqlError::unknown_object(name.text()))?;
     own.change::<SqlError>(database, |row| {
-        if touched.count >= most || !filter.as_ref().map_or(Ok(true), |filter| filter.eval(row, &None).map(|value| value.is_true()))? {
+        if touched.count >= most
+            || !filter.as_ref().map_or(Ok(true), |filter| filter.eval(row, &None).map(|value| value.is_true()))?
+        {
             return Ok(None);
         }
         let mut new: Vec<Value> = row.to_vec();
@@ -382,7 +447,9 @@ fn delete(
     let mut touched = Touched { columns: out.columns.clone(), rows: Vec::new(), count: 0 };
     let own = tables.table_mut(&name.name).ok_or_else(|| SqlError::unknown_object(name.text()))?;
     own.change::<SqlError>(database, |row| {
-        if touched.count >= most || !filter.as_ref().map_or(Ok(true), |filter| filter.eval(row, &None).map(|value| value.is_true()))? {
+        if touched.count >= most
+            || !filter.as_ref().map_or(Ok(true), |filter| filter.eval(row, &None).map(|value| value.is_true()))?
+        {
             return Ok(None);
         }
         out.push(row, None, &mut touched.rows)?;
@@ -393,22 +460,42 @@ fn delete(
 }
 
 /// A new table as its definition says.
-pub fn created(id: i32, now: i64, name: &ObjectName, columns: &[ColumnDefinition], primary_key: &[String], key_name: Option<&str>) -> Result<Table, SqlError> {
+pub fn created(
+    id: i32,
+    now: i64,
+    name: &ObjectName,
+    columns: &[ColumnDefinition],
+    primary_key: &[String],
+    key_name: Option<&str>,
+) -> Result<Table, SqlError> {
     let in_key = |column: &str| primary_key.iter().any(|key| same_name(key, column));
     let mut made: Vec<Column> = Vec::new();
     for column in columns {
         if made.iter().any(|known| same_name(&known.name, &column.name)) {
-            return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, name.name)));
+            return Err(SqlError::new(
+                2705,
+                16,
+                format!(
+                    "Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.",
+                    column.name, name.name
+                ),
+            ));
         }
         if in_key(&column.name) && column.nullable == Some(true) {
-            return Err(SqlError::new(8111, 16, format!("Cannot define PRIMARY KEY constraint on nullable column in table '{}'.", name.name)));
+            return Err(SqlError::new(
+                8111,
+                16,
+                format!("Cannot define PRIMARY KEY constraint on nullable column in table '{}'.", name.name),
+            ));
         }
         made.push(Column {
             name: column.name.clone(),
             ty: column.ty,
             nullable: column.nullable.unwrap_or(true) && !in_key(&column.name) && column.identity.is_none(),
             default: column.default.clone(),
-            identity: column.identity.map(|(seed, increment)| Identity::new(seed, if increment == 0 { 1 } else { increment })),
+            identity: column
+                .identity
+                .map(|(seed, increment)| Identity::new(seed, if increment == 0 { 1 } else { increment })),
         });
     }
     let key = if primary_key.is_empty() {
@@ -420,7 +507,10 @@ pub fn created(id: i32, now: i64, name: &ObjectName, columns: &[ColumnDefinition
             })
         };
         let columns = primary_key.iter().map(place).collect::<Result<_, _>>()?;
-        Some(PrimaryKey { name: key_name.map_or_else(|| format!("PK__{}__{id:08X}", name.name), str::to_owned), columns })
+        Some(PrimaryKey {
+            name: key_name.map_or_else(|| format!("PK__{}__{id:08X}", name.name), str::to_owned),
+            columns,
+        })
     };
     Ok(Table::new(id, name.name.clone(), made, key, now))
 }

@@ -96,15 +96,24 @@ pub fn to_wire(value: &Value, ty: T) -> Wire {
                     days: u16::try_from(days - DAYS_TO_1900).unwrap_or(0),
                     minutes: u16::try_from(of_day / (60 * calendar::SECOND)).unwrap_or(0),
                 },
-                T::DateTime => Wire::DateTime { days: days - DAYS_TO_1900, ticks: u32::try_from(calendar::three_hundredths(of_day)).unwrap_or(0) },
-                T::DateTime2(scale) => Wire::DateTime2 { days: days.unsigned_abs(), time: (of_day / unit(scale)).unsigned_abs() },
+                T::DateTime => Wire::DateTime {
+                    days: days - DAYS_TO_1900,
+                    ticks: u32::try_from(calendar::three_hundredths(of_day)).unwrap_or(0),
+                },
+                T::DateTime2(scale) => {
+                    Wire::DateTime2 { days: days.unsigned_abs(), time: (of_day / unit(scale)).unsigned_abs() }
+                }
                 _ => Wire::DateTime2 { days: days.unsigned_abs(), time: of_day.unsigned_abs() },
             }
         }
         (Value::Offset(ticks, offset), ty) => {
             let (days, of_day) = calendar::split(*ticks);
             let scale = if let T::DateTimeOffset(scale) = ty { scale } else { 7 };
-            Wire::DateTimeOffset { days: days.unsigned_abs(), time: (of_day / unit(scale)).unsigned_abs(), offset: *offset }
+            Wire::DateTimeOffset {
+                days: days.unsigned_abs(),
+                time: (of_day / unit(scale)).unsigned_abs(),
+                offset: *offset,
+            }
         }
         (Value::Bytes(bytes), _) => Wire::Bytes(bytes.to_vec()),
         (Value::Text(text), ty) if ty.is_unicode() => Wire::Text(text.to_string()),
@@ -130,7 +139,9 @@ pub fn sql_type(kind: &W) -> Result<T, SqlError> {
         W::SmallDateTime | W::DateTimeN(4) => T::SmallDateTime,
         W::DateTime | W::DateTimeN(_) => T::DateTime,
         W::Guid => T::Guid,
-        W::Decimal { precision, scale } | W::Numeric { precision, scale } => T::Decimal { precision: *precision, scale: *scale },
+        W::Decimal { precision, scale } | W::Numeric { precision, scale } => {
+            T::Decimal { precision: *precision, scale: *scale }
+        }
         W::Date => T::Date,
         W::Time(scale) => T::Time(*scale),
         W::DateTime2(scale) => T::DateTime2(*scale),
@@ -150,7 +161,9 @@ pub fn sql_type(kind: &W) -> Result<T, SqlError> {
 
 /// A value as it came.
 pub fn from_wire(value: Wire, kind: &W) -> Result<Value, SqlError> {
-    let wide = |n: u64, scale: u8| i64::try_from(n).unwrap_or(0).saturating_mul(10i64.pow(u32::from(7u8.saturating_sub(scale))));
+    let wide = |n: u64, scale: u8| {
+        i64::try_from(n).unwrap_or(0).saturating_mul(10i64.pow(u32::from(7u8.saturating_sub(scale))))
+    };
     let days = |n: u32| i32::try_from(n).unwrap_or(0).min(calendar::DAYS_END - 1);
     let in_day = |ticks: i64| if (0..calendar::DAY).contains(&ticks) { Ok(ticks) } else { Err(invalid()) };
     Ok(match value {
@@ -164,11 +177,15 @@ pub fn from_wire(value: Wire, kind: &W) -> Result<Value, SqlError> {
         Wire::Float(n) => Value::Float(finite(n)?),
         Wire::SmallMoney(n) => Value::Decimal(Decimal { units: n.into(), scale: 4 }),
         Wire::Money(n) => Value::Decimal(Decimal { units: n.into(), scale: 4 }),
-        Wire::SmallDateTime { days, minutes } => {
-            Value::DateTime(calendar::join(i32::from(days) + DAYS_TO_1900, in_day(i64::from(minutes) * 60 * calendar::SECOND)?))
-        }
+        Wire::SmallDateTime { days, minutes } => Value::DateTime(calendar::join(
+            i32::from(days) + DAYS_TO_1900,
+            in_day(i64::from(minutes) * 60 * calendar::SECOND)?,
+        )),
         Wire::DateTime { days, ticks } => {
-            let day = days.checked_add(DAYS_TO_1900).filter(|day| (0..calendar::DAYS_END).contains(day)).ok_or_else(invalid)?;
+            let day = days
+                .checked_add(DAYS_TO_1900)
+                .filter(|day| (0..calendar::DAYS_END).contains(day))
+                .ok_or_else(invalid)?;
             Value::DateTime(calendar::join(day, in_day(calendar::from_three_hundredths(ticks.into()))?))
         }
         Wire::Decimal { positive, digits } => {
@@ -182,8 +199,12 @@ pub fn from_wire(value: Wire, kind: &W) -> Result<Value, SqlError> {
         Wire::Guid(guid) => Value::Guid(guid),
         Wire::Date(n) => Value::Date(days(n)),
         Wire::Time(time) => Value::Time(in_day(wide(time, scale(kind)))?),
-        Wire::DateTime2 { days: day, time } => Value::DateTime(calendar::join(days(day), in_day(wide(time, scale(kind)))?)),
-        Wire::DateTimeOffset { days: day, time, offset } => Value::Offset(calendar::join(days(day), in_day(wide(time, scale(kind)))?), offset),
+        Wire::DateTime2 { days: day, time } => {
+            Value::DateTime(calendar::join(days(day), in_day(wide(time, scale(kind)))?))
+        }
+        Wire::DateTimeOffset { days: day, time, offset } => {
+            Value::Offset(calendar::join(days(day), in_day(wide(time, scale(kind)))?), offset)
+        }
         Wire::Bytes(bytes) => match kind {
             W::Char(_, collation) | W::VarChar(_, collation) | W::Text(_, collation) if collation.is_utf8() => {
                 Value::text(String::from_utf8_lossy(&bytes))
@@ -197,7 +218,11 @@ pub fn from_wire(value: Wire, kind: &W) -> Result<Value, SqlError> {
 }
 
 fn invalid() -> SqlError {
-    SqlError::new(8023, 16, "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect: a value is not a valid instance of its type.")
+    SqlError::new(
+        8023,
+        16,
+        "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect: a value is not a valid instance of its type.",
+    )
 }
 
 fn finite(n: f64) -> Result<f64, SqlError> {

@@ -233,7 +233,9 @@ impl Found<'_> {
 
     fn expression(&mut self, expr: &Expr, tables: &[&Table]) {
         let ty = |expr: &Expr| match expr {
-            Expr::Column(parts) => parts.last().and_then(|name| tables.iter().find_map(|table| column_type(table, name))),
+            Expr::Column(parts) => {
+                parts.last().and_then(|name| tables.iter().find_map(|table| column_type(table, name)))
+            }
             Expr::Literal(Value::Text(_), T::NVarChar(_)) => Some(T::NVarChar(4000)),
             Expr::Literal(Value::Text(_), _) => Some(T::VarChar(8000)),
             Expr::Literal(value, ty) if !value.is_null() => Some(*ty),

@@ -38,7 +38,11 @@ impl Run<'_> {
                 0 => u64::MAX,
                 limit => limit,
             };
-            let rows = if state.options.fmtonly || state.options.noexec { None } else { Some(run::open(&planned.plan, &None)?) };
+            let rows = if state.options.fmtonly || state.options.noexec {
+                None
+            } else {
+                Some(run::open(&planned.plan, &None)?)
+            };
             (planned, rows, limit)
         };
         if planned.assigned.is_empty() {
@@ -84,7 +88,8 @@ impl Run<'_> {
 
     /// Sends rows that are there already.
     pub async fn stream_rows(&mut self, columns: &[OutColumn], rows: Vec<Row>) -> Outcome {
-        let names: Vec<Column> = columns.iter().map(|column| Column::plain(column.name.clone(), column.ty, column.nullable)).collect();
+        let names: Vec<Column> =
+            columns.iter().map(|column| Column::plain(column.name.clone(), column.ty, column.nullable)).collect();
         let table = Arc::new(Table::of_rows("sys", "result", names, rows));
         let rows = run::open(&Arc::new(plan::Plan::Scan(table)), &None)?;
         self.stream(columns, Some(rows), u64::MAX).await
@@ -150,7 +155,15 @@ impl Run<'_> {
                 return Err(SqlError::unnamed_column(place + 1, into.text()).into());
             }
             if columns.iter().any(|known| same_name(&known.name, &column.name)) {
-                return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' is specified more than once.", column.name)).into());
+                return Err(SqlError::new(
+                    2705,
+                    16,
+                    format!(
+                        "Column names in each table must be unique. Column name '{}' is specified more than once.",
+                        column.name
+                    ),
+                )
+                .into());
             }
             let mut made = Column::plain(column.name.clone(), column.ty, column.nullable);
             made.identity = column.identity.then(|| Identity::new(1, 1));
@@ -165,7 +178,9 @@ impl Run<'_> {
             }
             let mut table = Table::new(id, name.clone(), columns, None, now);
             for row in rows {
-                if let Some((identity, n)) = table.columns.iter().zip(row.iter()).find_map(|(c, v)| Some((c.identity.clone()?, v.as_int()?))) {
+                if let Some((identity, n)) =
+                    table.columns.iter().zip(row.iter()).find_map(|(c, v)| Some((c.identity.clone()?, v.as_int()?)))
+                {
                     identity.passed(n);
                 }
                 table.insert(row, "SELECT INTO", database)?;
@@ -179,12 +194,23 @@ impl Run<'_> {
     }
 
     /// Checks a right on a table of a database.
-    pub fn permit(login: &super::engine::server::Login, right: Right, object: &str, database: &str, temporary: bool) -> Result<(), SqlError> {
+    pub fn permit(
+        login: &super::engine::server::Login,
+        right: Right,
+        object: &str,
+        database: &str,
+        temporary: bool,
+    ) -> Result<(), SqlError> {
         if temporary { Ok(()) } else { check(login, right, object, database) }
     }
 }
 
 /// A value as a table's column takes it.
-pub fn stored(value: &Value, from: super::engine::types::SqlType, column: &Column, table: &str) -> Result<Value, SqlError> {
+pub fn stored(
+    value: &Value,
+    from: super::engine::types::SqlType,
+    column: &Column,
+    table: &str,
+) -> Result<Value, SqlError> {
     assign(value, from, column.ty, table, &column.name)
 }

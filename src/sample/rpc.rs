@@ -86,7 +86,12 @@ impl Run<'_> {
         if !failed {
             for (place, param) in params.iter().enumerate().filter(|(_, param)| param.output) {
                 let ordinal = u16::try_from(place).unwrap_or(0);
-                let returned = ReturnValue::output(ordinal, param.name.clone(), codec::type_info(param.ty), codec::to_wire(&param.value, param.ty));
+                let returned = ReturnValue::output(
+                    ordinal,
+                    param.name.clone(),
+                    codec::type_info(param.ty),
+                    codec::to_wire(&param.value, param.ty),
+                );
                 let mut bytes = Vec::new();
                 if returned.encode(self.reply.version(), &mut bytes).is_ok() {
                     self.reply.bytes(&bytes);
@@ -95,7 +100,11 @@ impl Run<'_> {
         }
         self.note_transaction().await;
         let failed = self.failed;
-        if last { self.reply.end(0xE0, None, failed) } else { self.reply.end_of_one(0xE0, failed) }
+        if last {
+            self.reply.end(0xE0, None, failed)
+        } else {
+            self.reply.end_of_one(0xE0, failed)
+        }
         Ok(())
     }
 
@@ -138,14 +147,16 @@ impl Run<'_> {
 
     /// Carries out a procedure.
     async fn procedure(&mut self, name: &str, params: &mut Vec<Param>) -> Result<(), Problem> {
-        let plain = name.trim_end_matches(";1").rsplit('.').next().unwrap_or(name).trim_matches(['[', ']', '"']).to_lowercase();
+        let plain =
+            name.trim_end_matches(";1").rsplit('.').next().unwrap_or(name).trim_matches(['[', ']', '"']).to_lowercase();
         match plain.as_str() {
             "sp_executesql" => {
                 let (text, declarations) = (text_of(params, 0, "@stmt", name)?, optional_text(params, 1)?);
                 self.run_text(&text, declarations.as_deref().unwrap_or(""), params, 2).await
             }
             "sp_prepare" => {
-                let (declarations, text) = (optional_text(params, 1)?.unwrap_or_default(), text_of(params, 2, "@stmt", name)?);
+                let (declarations, text) =
+                    (optional_text(params, 1)?.unwrap_or_default(), text_of(params, 2, "@stmt", name)?);
                 parse::batch(&text)?;
                 parse::parameters(&declarations)?;
                 let prepared = Prepared { declarations: declarations.into(), text: text.into() };
@@ -154,7 +165,8 @@ impl Run<'_> {
                 Ok(())
             }
             "sp_prepexec" => {
-                let (declarations, text) = (optional_text(params, 1)?.unwrap_or_default(), text_of(params, 2, "@stmt", name)?);
+                let (declarations, text) =
+                    (optional_text(params, 1)?.unwrap_or_default(), text_of(params, 2, "@stmt", name)?);
                 let prepared = Prepared { declarations: declarations.as_str().into(), text: text.as_str().into() };
                 let handle = self.connected.state.lock().await.prepare(prepared)?;
                 give_back(params, 0, handle);
@@ -173,7 +185,9 @@ impl Run<'_> {
                 self.connected.state.lock().await.reset(false);
                 Ok(())
             }
-            cursor if cursor.starts_with("sp_cursor") => Err(SqlError::unsupported(format!("A server cursor ({cursor})")).into()),
+            cursor if cursor.starts_with("sp_cursor") => {
+                Err(SqlError::unsupported(format!("A server cursor ({cursor})")).into())
+            }
             _ => self.built_in(&plain, name, params).await,
         }
     }
@@ -187,7 +201,13 @@ impl Run<'_> {
     }
 
     /// Runs a text with parameters; those for output have their new values afterwards.
-    async fn run_text(&mut self, text: &str, declarations: &str, params: &mut [Param], first: usize) -> Result<(), Problem> {
+    async fn run_text(
+        &mut self,
+        text: &str,
+        declarations: &str,
+        params: &mut [Param],
+        first: usize,
+    ) -> Result<(), Problem> {
         let declared = parse::parameters(declarations)?;
         let given = params.get_mut(first..).unwrap_or_default();
         if given.len() > declared.len() {
@@ -196,7 +216,11 @@ impl Run<'_> {
         let mut variables = Variables::new();
         let mut places: Vec<Option<usize>> = vec![None; declared.len()];
         for (place, param) in given.iter().enumerate() {
-            let meant = if param.name.is_empty() { Some(place) } else { declared.iter().position(|(name, ..)| *name == param.name) };
+            let meant = if param.name.is_empty() {
+                Some(place)
+            } else {
+                declared.iter().position(|(name, ..)| *name == param.name)
+            };
             let meant = meant.ok_or_else(|| SqlError::unknown_parameter(&param.name, "sp_executesql"))?;
             if let Some(slot) = places.get_mut(meant) {
                 *slot = Some(place);

@@ -130,7 +130,9 @@ impl Run<'_> {
             Err(_) => Ok(writing.lock_owned().await),
             Ok(millis) => {
                 let clock = &**self.connected.shared.server.clock();
-                within(clock, Duration::from_millis(millis), writing.lock_owned()).await.map_err(|_| SqlError::lock_timeout().into())
+                within(clock, Duration::from_millis(millis), writing.lock_owned())
+                    .await
+                    .map_err(|_| SqlError::lock_timeout().into())
             }
         }
     }
@@ -157,7 +159,8 @@ impl Run<'_> {
         let world = self.world(&state);
         let before = if name.is_temporary() { Arc::clone(&state.temporary) } else { state.tables(&database) };
         let mut tables = (*before).clone();
-        let mut given = Given { world: &world, identity: state.identity, identity_insert: state.identity_insert.as_deref() };
+        let mut given =
+            Given { world: &world, identity: state.identity, identity_insert: state.identity_insert.as_deref() };
         let shown = if name.is_temporary() { "tempdb" } else { &database.name };
         let outcome = change(&mut tables, shown, &mut given)?;
         if tables.weight() > connected.shared.server.limit && tables.weight() > before.weight() {

@@ -35,7 +35,9 @@ pub fn types(operator: Operator, left: SqlType, right: SqlType) -> Result<(SqlTy
             Ok((left, right, SqlType::VarBinary(if length > 8000 { MAX } else { length })))
         }
         (Family::Text, Family::Text) => refused(left),
-        (Family::DateTime, Family::Integer) if is_legacy(left) && matches!(operator, O::Add | O::Subtract) => Ok((left, right, left)),
+        (Family::DateTime, Family::Integer) if is_legacy(left) && matches!(operator, O::Add | O::Subtract) => {
+            Ok((left, right, left))
+        }
         (Family::Integer, Family::DateTime) if is_legacy(right) && operator == O::Add => Ok((left, right, right)),
         _ => {
             let common = left.common(right);
@@ -59,7 +61,11 @@ fn decimal_types(operator: Operator, left: SqlType, right: SqlType, common: SqlT
         return (common, common, common);
     }
     let exact = |ty: SqlType| {
-        let (precision, scale) = if matches!(ty.family(), Family::Integer | Family::Decimal) { ty.decimal_facets() } else { common.decimal_facets() };
+        let (precision, scale) = if matches!(ty.family(), Family::Integer | Family::Decimal) {
+            ty.decimal_facets()
+        } else {
+            common.decimal_facets()
+        };
         SqlType::Decimal { precision, scale }
     };
     let (left, right) = (exact(left), exact(right));
@@ -74,8 +80,12 @@ fn decimal_types(operator: Operator, left: SqlType, right: SqlType, common: SqlT
         Operator::Modulo => ((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
         _ => (s1.max(s2) + (p1 - s1).max(p2 - s2) + 1, s1.max(s2)),
     };
-    let scale = if precision > 38 { scale.min(38u32.saturating_sub(precision - scale).max(scale.min(6))) } else { scale };
-    let result = SqlType::Decimal { precision: u8::try_from(precision.min(38)).unwrap_or(38), scale: u8::try_from(scale).unwrap_or(0) };
+    let scale =
+        if precision > 38 { scale.min(38u32.saturating_sub(precision - scale).max(scale.min(6))) } else { scale };
+    let result = SqlType::Decimal {
+        precision: u8::try_from(precision.min(38)).unwrap_or(38),
+        scale: u8::try_from(scale).unwrap_or(0),
+    };
     (left, right, result)
 }
 
@@ -146,7 +156,9 @@ fn decimals(operator: Operator, a: Decimal, b: Decimal, ty: SqlType) -> Result<V
         Operator::Divide => {
             let wanted = scale + b.scale;
             let widened = if wanted >= a.scale { rescale(a.units, a.scale, wanted) } else { Some(a.units) };
-            widened.map(|units| units / b.units).map(|units| if wanted >= a.scale { units } else { units / 10i128.pow(u32::from(a.scale - wanted)) })
+            widened
+                .map(|units| units / b.units)
+                .map(|units| if wanted >= a.scale { units } else { units / 10i128.pow(u32::from(a.scale - wanted)) })
         }
         Operator::Modulo if b.units == 0 => return Err(SqlError::divide_by_zero()),
         Operator::Modulo => aligned().and_then(|(a, b)| rescale(a % b, wide, scale)),

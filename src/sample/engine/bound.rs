@@ -33,7 +33,11 @@ pub enum Kind {
     Column(usize),
     /// A column of a query around this one, so many levels out.
     Outer(usize, usize),
-    Cast { value: Box<Bound>, style: i64, try_it: bool },
+    Cast {
+        value: Box<Bound>,
+        style: i64,
+        try_it: bool,
+    },
     Arithmetic(Operator, Box<Bound>, Box<Bound>),
     BitNot(Box<Bound>),
     Compare(Operator, Box<Bound>, Box<Bound>),
@@ -41,9 +45,19 @@ pub enum Kind {
     Or(Box<Bound>, Box<Bound>),
     Not(Box<Bound>),
     IsNull(Box<Bound>),
-    Like { value: Box<Bound>, pattern: Box<Bound>, escape: Option<char> },
-    In { value: Box<Bound>, list: Vec<Bound> },
-    Case { branches: Vec<(Bound, Bound)>, otherwise: Option<Box<Bound>> },
+    Like {
+        value: Box<Bound>,
+        pattern: Box<Bound>,
+        escape: Option<char>,
+    },
+    In {
+        value: Box<Bound>,
+        list: Vec<Bound>,
+    },
+    Case {
+        branches: Vec<(Bound, Bound)>,
+        otherwise: Option<Box<Bound>>,
+    },
     Function(Function, Vec<Bound>),
     Scalar(Subplan),
     Exists(Subplan),
@@ -163,7 +177,8 @@ impl Bound {
             }
             return Ok(Value::Null);
         }
-        let values: Vec<Value> = arguments.iter().map(|argument| argument.eval(row, outer)).collect::<Result<_, _>>()?;
+        let values: Vec<Value> =
+            arguments.iter().map(|argument| argument.eval(row, outer)).collect::<Result<_, _>>()?;
         call(function, &values, arguments, self.ty)
     }
 
@@ -229,7 +244,10 @@ fn compares(operator: Operator, ordering: Ordering) -> bool {
     }
 }
 
-fn found_in(value: &Value, candidates: impl Iterator<Item = Result<Value, SqlError>>) -> Result<Option<bool>, SqlError> {
+fn found_in(
+    value: &Value,
+    candidates: impl Iterator<Item = Result<Value, SqlError>>,
+) -> Result<Option<bool>, SqlError> {
     let mut unknown = value.is_null();
     for candidate in candidates {
         match compare(value, &candidate?) {

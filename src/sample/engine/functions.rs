@@ -75,7 +75,9 @@ pub fn bind(name: &str, arguments: Vec<Bound>) -> Result<Bound, SqlError> {
         t if t.is_unicode() => SqlType::NVarChar(4000),
         _ => SqlType::VarChar(8000),
     };
-    let all_common = || arguments.iter().filter(|a| !a.is_null_constant()).map(|a| a.ty).reduce(SqlType::common).unwrap_or(SqlType::Int);
+    let all_common = || {
+        arguments.iter().filter(|a| !a.is_null_constant()).map(|a| a.ty).reduce(SqlType::common).unwrap_or(SqlType::Int)
+    };
     let first = varying(text_like(0));
     let count_type = if ty(0).length() == MAX { SqlType::BigInt } else { SqlType::Int };
     let numeric = if matches!(ty(0).family(), Family::Text) { SqlType::Float } else { ty(0) };
@@ -91,7 +93,9 @@ pub fn bind(name: &str, arguments: Vec<Bound>) -> Result<Bound, SqlError> {
         "rtrim" => (F::RTrim, 1, 1, first, vec![first]),
         "left" => (F::Left, 2, 2, first, vec![first, SqlType::BigInt]),
         "right" => (F::Right, 2, 2, first, vec![first, SqlType::BigInt]),
-        "substring" if ty(0).family() == Family::Binary => (F::Substring, 3, 3, ty(0), vec![ty(0), SqlType::BigInt, SqlType::BigInt]),
+        "substring" if ty(0).family() == Family::Binary => {
+            (F::Substring, 3, 3, ty(0), vec![ty(0), SqlType::BigInt, SqlType::BigInt])
+        }
         "substring" => (F::Substring, 3, 3, first, vec![first, SqlType::BigInt, SqlType::BigInt]),
         "replicate" => (F::Replicate, 2, 2, long(first), vec![first, SqlType::BigInt]),
         "space" => (F::Space, 1, 1, SqlType::VarChar(8000), vec![SqlType::BigInt]),
@@ -100,7 +104,13 @@ pub fn bind(name: &str, arguments: Vec<Bound>) -> Result<Bound, SqlError> {
         "charindex" => (F::CharIndex, 2, 3, SqlType::Int, vec![text_like(0), text_like(1), SqlType::BigInt]),
         "concat" => {
             let large = arguments.iter().any(|a| a.ty.length() == MAX);
-            (F::Concat, 2, 254, SqlType::NVarChar(if large { MAX } else { 4000 }), vec![SqlType::NVarChar(MAX); arguments.len()])
+            (
+                F::Concat,
+                2,
+                254,
+                SqlType::NVarChar(if large { MAX } else { 4000 }),
+                vec![SqlType::NVarChar(MAX); arguments.len()],
+            )
         }
         "coalesce" => {
             let common = all_common();
@@ -137,7 +147,9 @@ pub fn bind(name: &str, arguments: Vec<Bound>) -> Result<Bound, SqlError> {
             (F::DateAdd, 3, 3, moment, vec![ty(0), SqlType::BigInt, moment])
         }
         "datediff" => (F::DateDiff, 3, 3, SqlType::Int, vec![ty(0), SqlType::DateTime2(7), SqlType::DateTime2(7)]),
-        "datediff_big" => (F::DateDiff, 3, 3, SqlType::BigInt, vec![ty(0), SqlType::DateTime2(7), SqlType::DateTime2(7)]),
+        "datediff_big" => {
+            (F::DateDiff, 3, 3, SqlType::BigInt, vec![ty(0), SqlType::DateTime2(7), SqlType::DateTime2(7)])
+        }
         "quotename" => (F::QuoteName, 1, 1, SqlType::NVarChar(258), vec![SqlType::NVarChar(128)]),
         "isnumeric" => (F::IsNumeric, 1, 1, SqlType::Int, vec![SqlType::NVarChar(MAX)]),
         "isdate" => (F::IsDate, 1, 1, SqlType::Int, vec![SqlType::NVarChar(MAX)]),
@@ -190,7 +202,9 @@ pub fn call(function: Function, values: &[Value], arguments: &[Bound], ty: SqlTy
             let four = digest.as_ref().first_chunk::<4>().copied().unwrap_or_default();
             return Ok(Value::Int(i64::from(i32::from_le_bytes(four))));
         }
-        _ if values.iter().any(Value::is_null) => return Ok(if matches!(function, F::IsNumeric | F::IsDate) { Value::Int(0) } else { Value::Null }),
+        _ if values.iter().any(Value::is_null) => {
+            return Ok(if matches!(function, F::IsNumeric | F::IsDate) { Value::Int(0) } else { Value::Null });
+        }
         _ => {}
     }
     let text = get(0).as_text().unwrap_or_default();
@@ -219,9 +233,17 @@ pub fn call(function: Function, values: &[Value], arguments: &[Bound], ty: SqlTy
             Ok(place.map_or(Value::Int(0), |at| count(start + 1 + skipped.get(..at).map_or(0, |s| s.chars().count()))))
         }
         F::Abs | F::Sign | F::Floor | F::Ceiling | F::Round | F::Power | F::Sqrt => numbers(function, values, ty),
-        F::Char => Ok(int(0).and_then(|n| u8::try_from(n).ok()).map_or(Value::Null, |byte| Value::text(super::convert::from_code_page(&[byte])))),
-        F::NChar => Ok(int(0).and_then(|n| u32::try_from(n).ok()).and_then(char::from_u32).map_or(Value::Null, |c| Value::text(c.to_string()))),
-        F::Ascii => Ok(text.chars().next().map_or(Value::Null, |c| Value::Int(i64::from(super::convert::code_page_byte(c).unwrap_or(b'?'))))),
+        F::Char => Ok(int(0)
+            .and_then(|n| u8::try_from(n).ok())
+            .map_or(Value::Null, |byte| Value::text(super::convert::from_code_page(&[byte])))),
+        F::NChar => Ok(int(0)
+            .and_then(|n| u32::try_from(n).ok())
+            .and_then(char::from_u32)
+            .map_or(Value::Null, |c| Value::text(c.to_string()))),
+        F::Ascii => Ok(text
+            .chars()
+            .next()
+            .map_or(Value::Null, |c| Value::Int(i64::from(super::convert::code_page_byte(c).unwrap_or(b'?'))))),
         F::Unicode => Ok(text.encode_utf16().next().map_or(Value::Null, |unit| Value::Int(i64::from(unit)))),
         F::HashBytes => hash(text, get(1), from(1)),
         F::Year | F::Month | F::Day | F::DatePart | F::DateAdd | F::DateDiff => dates(function, values, ty),
@@ -296,7 +318,9 @@ fn numbers(function: Function, values: &[Value], ty: SqlType) -> Result<Value, S
     };
     let result = match (function, values.first()) {
         (F::Power, _) => Value::Float(float(0).powf(float(1))),
-        (F::Sqrt, _) if float(0) < 0.0 => return Err(SqlError::new(3623, 16, "An invalid floating point operation occurred.")),
+        (F::Sqrt, _) if float(0) < 0.0 => {
+            return Err(SqlError::new(3623, 16, "An invalid floating point operation occurred."));
+        }
         (F::Sqrt, _) => Value::Float(float(0).sqrt()),
         (F::Abs, Some(Value::Int(n))) => Value::Int(n.checked_abs().ok_or_else(overflow)?),
         (F::Sign, Some(Value::Int(n))) => Value::Int(n.signum()),
@@ -367,7 +391,8 @@ fn dates(function: Function, values: &[Value], ty: SqlType) -> Result<Value, Sql
         F::DateDiff => boundaries(part(0), ticks(2)).zip(boundaries(part(0), ticks(1))).map(|(to, from)| to - from),
         _ => return add(part(0), values.get(1).and_then(Value::as_int).unwrap_or(0), values.get(2), ty),
     };
-    let known = result.ok_or_else(|| SqlError::new(155, 15, format!("'{}' is not a recognized datepart option.", part(0))))?;
+    let known =
+        result.ok_or_else(|| SqlError::new(155, 15, format!("'{}' is not a recognized datepart option.", part(0))))?;
     cast(&Value::Int(known), SqlType::BigInt, ty, 0)
 }
 
@@ -434,12 +459,20 @@ fn add(part: &str, count: i64, moment: Option<&Value>, ty: SqlType) -> Result<Va
     let moved = if let Some(months) = months {
         let (days, of_day) = calendar::split(ticks);
         let (year, month, day) = calendar::date(days);
-        let total = count.checked_mul(months).and_then(|by| by.checked_add(i64::from(year) * 12 + i64::from(month) - 1)).ok_or_else(overflow)?;
-        let (year, month) = (i32::try_from(total.div_euclid(12)).map_err(|_| overflow())?, u32::try_from(total.rem_euclid(12) + 1).unwrap_or(1));
-        let days = (0..4).find_map(|back| calendar::days(year, month, day.saturating_sub(back))).ok_or_else(overflow)?;
+        let total = count
+            .checked_mul(months)
+            .and_then(|by| by.checked_add(i64::from(year) * 12 + i64::from(month) - 1))
+            .ok_or_else(overflow)?;
+        let (year, month) = (
+            i32::try_from(total.div_euclid(12)).map_err(|_| overflow())?,
+            u32::try_from(total.rem_euclid(12) + 1).unwrap_or(1),
+        );
+        let days =
+            (0..4).find_map(|back| calendar::days(year, month, day.saturating_sub(back))).ok_or_else(overflow)?;
         calendar::join(days, of_day)
     } else {
-        let unit = unit(part).ok_or_else(|| SqlError::new(155, 15, format!("'{part}' is not a recognized dateadd option.")))?;
+        let unit = unit(part)
+            .ok_or_else(|| SqlError::new(155, 15, format!("'{part}' is not a recognized dateadd option.")))?;
         count.checked_mul(unit).and_then(|by| ticks.checked_add(by)).ok_or_else(overflow)?
     };
     moment_of(if ty.family() == Family::Time { moved.rem_euclid(calendar::DAY) } else { moved }, offset, ty)

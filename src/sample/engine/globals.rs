@@ -9,7 +9,8 @@ use super::world::World;
 
 /// What `@@VERSION` says: in the form that drivers read, and plainly what it is.
 pub fn version_text() -> String {
-    "Microsoft SQL Server 2022 (RTM) - 16.0.1.0 (X64) model: Gatehouse sample server, not a Microsoft SQL Server".to_owned()
+    "Microsoft SQL Server 2022 (RTM) - 16.0.1.0 (X64) model: Gatehouse sample server, not a Microsoft SQL Server"
+        .to_owned()
 }
 
 fn name(text: &str) -> Bound {
@@ -79,7 +80,11 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
         "db_name" if arguments.is_empty() => name(&world.database.name),
         "db_name" => {
             let id = number(arguments, 0);
-            let found = world.server.databases.iter().find(|d| Some(i64::from(d.id)) == id && world.server.may_open(&world.login, d));
+            let found = world
+                .server
+                .databases
+                .iter()
+                .find(|d| Some(i64::from(d.id)) == id && world.server.may_open(&world.login, d));
             optional(found.map(|d| d.name.clone()))
         }
         "db_id" if arguments.is_empty() => Bound::constant(Value::Int(world.database.id.into()), T::SmallInt),
@@ -87,7 +92,9 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
             let found = world.server.database(&first()).filter(|d| world.server.may_open(&world.login, d));
             Bound::constant(found.map_or(Value::Null, |d| Value::Int(d.id.into())), T::SmallInt)
         }
-        "has_dbaccess" => int(i64::from(world.server.database(&first()).is_some_and(|d| world.server.may_open(&world.login, d)))),
+        "has_dbaccess" => {
+            int(i64::from(world.server.database(&first()).is_some_and(|d| world.server.may_open(&world.login, d))))
+        }
         "suser_sname" | "suser_name" | "original_login" | "system_user" => name(&world.login.name),
         "user_name" | "current_user" | "session_user" | "user" => name(world.user()),
         "user_id" | "database_principal_id" => int(if world.login.administrator { 1 } else { 5 }),
@@ -100,7 +107,9 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
         "ident_current" => identity(facts.identity),
         "rowcount_big" => Bound::constant(Value::Int(facts.rowcount), T::BigInt),
         "xact_state" => Bound::constant(Value::Int(i64::from(facts.depth > 0)), T::SmallInt),
-        "is_srvrolemember" => int(i64::from(world.login.administrator && same_name(&first(), "sysadmin") || same_name(&first(), "public"))),
+        "is_srvrolemember" => int(i64::from(
+            world.login.administrator && same_name(&first(), "sysadmin") || same_name(&first(), "public"),
+        )),
         "is_member" | "is_rolemember" => int(i64::from(super::permission::is_member(&world.login, &first()))),
         "object_id" => {
             let found = super::parse::object_name(&first()).ok().and_then(|name| world.table(&name).ok());
@@ -113,7 +122,12 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
         "col_name" => {
             let (id, column) = (number(arguments, 0), number(arguments, 1).and_then(|n| usize::try_from(n - 1).ok()));
             let table = world.tables.iter().find(|table| Some(i64::from(table.id)) == id);
-            optional(table.zip(column).and_then(|(table, column)| table.columns.get(column)).map(|column| column.name.clone()))
+            optional(
+                table
+                    .zip(column)
+                    .and_then(|(table, column)| table.columns.get(column))
+                    .map(|column| column.name.clone()),
+            )
         }
         "serverproperty" => optional(server_property(world, &first())),
         "connectionproperty" => optional(match first().to_ascii_lowercase().as_str() {
@@ -123,21 +137,31 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
             "client_net_address" => Some(facts.client.clone()),
             _ => None,
         }),
-        "databasepropertyex" => optional(match argument(arguments, 1).unwrap_or_default().to_ascii_lowercase().as_str() {
-            "status" => Some("ONLINE".to_owned()),
-            "collation" => Some("SQL_Latin1_General_CP1_CI_AS".to_owned()),
-            "updateability" => Some("READ_WRITE".to_owned()),
-            "recovery" => Some("SIMPLE".to_owned()),
-            _ => None,
-        }),
+        "databasepropertyex" => {
+            optional(match argument(arguments, 1).unwrap_or_default().to_ascii_lowercase().as_str() {
+                "status" => Some("ONLINE".to_owned()),
+                "collation" => Some("SQL_Latin1_General_CP1_CI_AS".to_owned()),
+                "updateability" => Some("READ_WRITE".to_owned()),
+                "recovery" => Some("SIMPLE".to_owned()),
+                _ => None,
+            })
+        }
         "session_context" => {
             let value = facts.context.get(&first().to_lowercase()).cloned().unwrap_or(Value::Null);
             Bound::constant(value, T::NVarChar(4000))
         }
-        "error_number" => Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.number.into())), T::Int),
-        "error_severity" => Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.class.into())), T::Int),
-        "error_state" => Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.state.into())), T::Int),
-        "error_line" => Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.line.into())), T::Int),
+        "error_number" => {
+            Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.number.into())), T::Int)
+        }
+        "error_severity" => {
+            Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.class.into())), T::Int)
+        }
+        "error_state" => {
+            Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.state.into())), T::Int)
+        }
+        "error_line" => {
+            Bound::constant(facts.caught.as_ref().map_or(Value::Null, |e| Value::Int(e.line.into())), T::Int)
+        }
         "error_procedure" => optional(facts.caught.as_ref().map(|e| e.procedure.clone()).filter(|p| !p.is_empty())),
         "error_message" => optional(facts.caught.as_ref().map(|e| e.message.clone())),
         _ => return Ok(None),

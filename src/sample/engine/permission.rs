@@ -27,7 +27,11 @@ pub fn check(login: &Login, right: Right, object: &str, database: &str) -> Resul
         Right::Change(right) => Err(SqlError::denied(right, object, database)),
         Right::Define("CREATE TABLE") => Err(SqlError::denied_in_database("CREATE TABLE", database)),
         Right::Define("DROP TABLE") => Err(SqlError::cannot_drop(object)),
-        Right::Define(_) => Err(SqlError::new(1088, 16, format!("Cannot find the object \"{object}\" because it does not exist or you do not have permissions."))),
+        Right::Define(_) => Err(SqlError::new(
+            1088,
+            16,
+            format!("Cannot find the object \"{object}\" because it does not exist or you do not have permissions."),
+        )),
     }
 }
 

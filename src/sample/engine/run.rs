@@ -50,12 +50,16 @@ pub fn open(plan: &Arc<Plan>, outer: &Outer) -> Result<Rows, SqlError> {
         Plan::Series { start, stop, step } => {
             let int = |bound: &Bound| bound.eval(&[], &outer).map(|value| value.as_int());
             match (int(start)?, int(stop)?, int(step)?) {
-                (_, _, Some(0)) => return Err(SqlError::new(5373, 16, "The step value for GENERATE_SERIES cannot be 0.")),
+                (_, _, Some(0)) => {
+                    return Err(SqlError::new(5373, 16, "The step value for GENERATE_SERIES cannot be 0."));
+                }
                 (Some(start), Some(stop), Some(step)) => Box::new(Series { next: Some(start), stop, step }),
                 _ => Box::new(Given(Vec::new().into_iter())),
             }
         }
-        Plan::Filter(input, condition) => Box::new(Filter { input: open(input, &outer)?, condition: condition.clone(), outer }),
+        Plan::Filter(input, condition) => {
+            Box::new(Filter { input: open(input, &outer)?, condition: condition.clone(), outer })
+        }
         Plan::Project(input, _) => Box::new(Project { input: open(input, &outer)?, plan: Arc::clone(plan), outer }),
         Plan::Join { left, right, .. } => Box::new(Nested {
             left: open(left, &outer)?,
@@ -68,8 +72,23 @@ pub fn open(plan: &Arc<Plan>, outer: &Outer) -> Result<Rows, SqlError> {
             matched: Vec::new(),
             place: 0,
         }),
-        Plan::Aggregate { input, .. } => Box::new(Grouped { input: open(input, &outer)?, plan: Arc::clone(plan), outer, groups: HashMap::new(), order: Vec::new(), weight: 0, out: None }),
-        Plan::Sort(input, _) => Box::new(Sorted { input: open(input, &outer)?, plan: Arc::clone(plan), outer, held: Held::default(), keys: Vec::new(), out: None }),
+        Plan::Aggregate { input, .. } => Box::new(Grouped {
+            input: open(input, &outer)?,
+            plan: Arc::clone(plan),
+            outer,
+            groups: HashMap::new(),
+            order: Vec::new(),
+            weight: 0,
+            out: None,
+        }),
+        Plan::Sort(input, _) => Box::new(Sorted {
+            input: open(input, &outer)?,
+            plan: Arc::clone(plan),
+            outer,
+            held: Held::default(),
+            keys: Vec::new(),
+            out: None,
+        }),
         Plan::Number(input) => Box::new(Numbered { input: open(input, &outer)?, count: 0 }),
         Plan::Distinct(input) => Box::new(Distinct { input: open(input, &outer)?, seen: HashSet::new(), weight: 0 }),
         Plan::Slice { input, skip, take } => Box::new(Slice { input: open(input, &outer)?, skip: *skip, take: *take }),
@@ -190,7 +209,9 @@ impl Source for Project {
     fn next(&mut self) -> Result<Step, SqlError> {
         let Plan::Project(_, items) = &*self.plan else { return Ok(Step::End) };
         match self.input.next()? {
-            Step::Row(row) => items.iter().map(|item| item.eval(&row, &self.outer)).collect::<Result<Row, _>>().map(Step::Row),
+            Step::Row(row) => {
+                items.iter().map(|item| item.eval(&row, &self.outer)).collect::<Result<Row, _>>().map(Step::Row)
+            }
             other => Ok(other),
         }
     }
@@ -290,7 +311,8 @@ impl Source for Grouped {
             for _ in 0..PATIENCE {
                 match self.input.next()? {
                     Step::Row(row) => {
-                        let values: Vec<Value> = groups.iter().map(|group| group.eval(&row, &self.outer)).collect::<Result<_, _>>()?;
+                        let values: Vec<Value> =
+                            groups.iter().map(|group| group.eval(&row, &self.outer)).collect::<Result<_, _>>()?;
                         self.gather(values, &row, aggregates)?;
                     }
                     Step::Busy => return Ok(Step::Busy),
@@ -305,7 +327,9 @@ impl Source for Grouped {
             }
         }
         let Some(out) = &mut self.out else { return Ok(Step::Busy) };
-        let Some((values, gatherers)) = out.next().and_then(|key| self.groups.remove(&key)) else { return Ok(Step::End) };
+        let Some((values, gatherers)) = out.next().and_then(|key| self.groups.remove(&key)) else {
+            return Ok(Step::End);
+        };
         let mut row = values;
         for (gatherer, aggregate) in gatherers.into_iter().zip(aggregates) {
             row.push(gatherer.finish(aggregate)?);
@@ -359,7 +383,10 @@ impl Source for Sorted {
                         let keys = std::mem::take(&mut self.keys);
                         let mut rows: Vec<_> = keys.into_iter().zip(std::mem::take(&mut self.held.rows)).collect();
                         rows.sort_by(|(a, _), (b, _)| {
-                            let each = a.iter().zip(b).zip(by).map(|((a, b), (_, descending))| if *descending { order(b, a) } else { order(a, b) });
+                            let each =
+                                a.iter().zip(b).zip(by).map(
+                                    |((a, b), (_, descending))| if *descending { order(b, a) } else { order(a, b) },
+                                );
                             each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
                         });
                         self.out = Some(rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>().into_iter());

@@ -30,8 +30,10 @@ struct Company {
 
 /// `master`, `tempdb`, `Nordwind` and `Suedsee`.
 pub fn databases() -> Vec<Database> {
-    let mut databases = vec![Database::new(1, "master", Tables::default()), Database::new(2, "tempdb", Tables::default())];
-    databases.extend([NORDWIND, SUEDSEE].iter().map(|company| Database::new(company.id, company.name, tables(company))));
+    let mut databases =
+        vec![Database::new(1, "master", Tables::default()), Database::new(2, "tempdb", Tables::default())];
+    databases
+        .extend([NORDWIND, SUEDSEE].iter().map(|company| Database::new(company.id, company.name, tables(company))));
     databases
 }
 
@@ -112,25 +114,74 @@ fn rows(company: &Company) -> Vec<(&'static str, Vec<Value>)> {
             let mail: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
             let mail = if dice.roll(8) == 0 { Value::Null } else { Value::text(format!("einkauf@{mail}.example")) };
             let limit = money((dice.roll(90) + 10) * 50_000);
-            rows.push(("Customers", vec![Value::Int(customer), Value::text(name), Value::text(city), Value::text(country), mail, Value::text(day(dice.roll(300))), limit]));
+            rows.push((
+                "Customers",
+                vec![
+                    Value::Int(customer),
+                    Value::text(name),
+                    Value::text(city),
+                    Value::text(country),
+                    mail,
+                    Value::text(day(dice.roll(300))),
+                    limit,
+                ],
+            ));
         }
     }
     for ((name, category, price), number) in company.products.into_iter().zip(1..) {
         let gone = i64::from(dice.roll(12) == 0);
-        rows.push(("Products", vec![Value::Int(number), Value::text(name), Value::text(category), money(price), Value::Int(dice.roll(400)), Value::Int(gone)]));
+        rows.push((
+            "Products",
+            vec![
+                Value::Int(number),
+                Value::text(name),
+                Value::text(category),
+                money(price),
+                Value::Int(dice.roll(400)),
+                Value::Int(gone),
+            ],
+        ));
     }
     for order in 10_001..10_241 {
         let placed = (order - 10_001) * 3 + dice.roll(3);
         let at = format!("{} {:02}:{:02}:{:02}", day(placed), 8 + dice.roll(10), dice.roll(60), dice.roll(60));
         let open = order > 10_225;
         let shipped = if open { Value::Null } else { Value::text(day(placed + 1 + dice.roll(6))) };
-        let status = if open { "open" } else if dice.roll(20) == 0 { "returned" } else { "shipped" };
+        let status = if open {
+            "open"
+        } else if dice.roll(20) == 0 {
+            "returned"
+        } else {
+            "shipped"
+        };
         let remark = if dice.roll(6) == 0 { Value::text("Bitte vor 12 Uhr liefern – Tor 3") } else { Value::Null };
-        rows.push(("Orders", vec![Value::Int(order), Value::Int(dice.roll(customer) + 1), Value::text(at), shipped, Value::text(status), remark]));
+        rows.push((
+            "Orders",
+            vec![
+                Value::Int(order),
+                Value::Int(dice.roll(customer) + 1),
+                Value::text(at),
+                shipped,
+                Value::text(status),
+                remark,
+            ],
+        ));
         for line in 1..=(1 + dice.roll(4)) {
             let product = dice.roll(24);
-            let price = usize::try_from(product).ok().and_then(|place| company.products.get(place)).map_or(0, |product| product.2);
-            rows.push(("OrderLines", vec![Value::Int(order), Value::Int(line), Value::Int(product + 1), Value::Int(1 + dice.roll(40)), money(price)]));
+            let price = usize::try_from(product)
+                .ok()
+                .and_then(|place| company.products.get(place))
+                .map_or(0, |product| product.2);
+            rows.push((
+                "OrderLines",
+                vec![
+                    Value::Int(order),
+                    Value::Int(line),
+                    Value::Int(product + 1),
+                    Value::Int(1 + dice.roll(40)),
+                    money(price),
+                ],
+            ));
         }
     }
     rows
@@ -233,7 +284,9 @@ mod tests {
         for (one, other) in first.iter().zip(&second).skip(2) {
             assert_eq!([count(one, "Customers"), count(one, "Products"), count(one, "Orders")], [60, 24, 240]);
             assert!(count(one, "OrderLines") >= 240);
-            let rows = |database: &Database| database.committed().table("OrderLines").unwrap().rows().cloned().collect::<Vec<_>>();
+            let rows = |database: &Database| {
+                database.committed().table("OrderLines").unwrap().rows().cloned().collect::<Vec<_>>()
+            };
             assert_eq!(rows(one), rows(other));
         }
     }

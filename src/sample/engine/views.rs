@@ -14,7 +14,11 @@ pub fn view(world: &World, database: &Database, tables: &Tables, schema: &str, n
         return match name.as_str() {
             "tables" => Some(information_tables(database, tables)),
             "columns" => Some(information_columns(database, tables)),
-            "schemata" => Some(table("schemata", &[("CATALOG_NAME", SYSNAME), ("SCHEMA_NAME", SYSNAME)], vec![vec![text(&database.name), text("dbo")]])),
+            "schemata" => Some(table(
+                "schemata",
+                &[("CATALOG_NAME", SYSNAME), ("SCHEMA_NAME", SYSNAME)],
+                vec![vec![text(&database.name), text("dbo")]],
+            )),
             _ => None,
         };
     }
@@ -27,22 +31,42 @@ pub fn view(world: &World, database: &Database, tables: &Tables, schema: &str, n
         "objects" | "all_objects" | "sysobjects" => Some(objects(tables, "objects")),
         "columns" | "all_columns" | "syscolumns" => Some(columns(tables)),
         "schemas" => {
-            let rows = [("dbo", 1), ("INFORMATION_SCHEMA", 3), ("sys", 4)].map(|(name, id)| vec![text(name), int(id), int(1)]);
+            let rows =
+                [("dbo", 1), ("INFORMATION_SCHEMA", 3), ("sys", 4)].map(|(name, id)| vec![text(name), int(id), int(1)]);
             Some(table("schemas", &[("name", SYSNAME), ("schema_id", T::Int), ("principal_id", T::Int)], rows.to_vec()))
         }
         "types" | "systypes" => Some(types()),
         "dm_exec_sessions" => Some(sessions(world)),
         "dm_exec_connections" => Some(connections(world)),
         "database_principals" => {
-            let mut rows = vec![vec![text("dbo"), int(1), text("S"), text("SQL_USER")], vec![text("public"), int(0), text("R"), text("DATABASE_ROLE")]];
-            let members = world.server.logins.iter().filter(|login| !login.administrator && same_name(&login.database, &database.name));
-            rows.extend(members.zip(5..).map(|(login, id)| vec![text(&login.name), int(id), text("S"), text("SQL_USER")]));
-            let columns = [("name", SYSNAME), ("principal_id", T::Int), ("type", T::Char(1)), ("type_desc", T::NVarChar(60))];
+            let mut rows = vec![
+                vec![text("dbo"), int(1), text("S"), text("SQL_USER")],
+                vec![text("public"), int(0), text("R"), text("DATABASE_ROLE")],
+            ];
+            let members = world
+                .server
+                .logins
+                .iter()
+                .filter(|login| !login.administrator && same_name(&login.database, &database.name));
+            rows.extend(
+                members.zip(5..).map(|(login, id)| vec![text(&login.name), int(id), text("S"), text("SQL_USER")]),
+            );
+            let columns =
+                [("name", SYSNAME), ("principal_id", T::Int), ("type", T::Char(1)), ("type_desc", T::NVarChar(60))];
             Some(table("database_principals", &columns, rows))
         }
         "server_principals" | "sql_logins" => {
-            let seen = world.server.logins.iter().zip(1..).filter(|(login, _)| world.login.administrator || same_name(&login.name, &world.login.name));
-            let rows = seen.map(|(login, id)| vec![text(&login.name), int(id), text("S"), text("SQL_LOGIN"), int(0), text(&login.database)]).collect();
+            let seen = world
+                .server
+                .logins
+                .iter()
+                .zip(1..)
+                .filter(|(login, _)| world.login.administrator || same_name(&login.name, &world.login.name));
+            let rows = seen
+                .map(|(login, id)| {
+                    vec![text(&login.name), int(id), text("S"), text("SQL_LOGIN"), int(0), text(&login.database)]
+                })
+                .collect();
             let columns = [
                 ("name", SYSNAME),
                 ("principal_id", T::Int),
@@ -76,7 +100,11 @@ fn table(name: &str, columns: &[(&str, T)], rows: Vec<Vec<Value>>) -> Table {
 
 /// The databases that the login may open.
 pub fn visible<'a>(server: &'a Server, world: &'a World) -> impl Iterator<Item = &'a Database> {
-    server.databases.iter().map(AsRef::as_ref).filter(|database| world.server.may_open(&world.login, database) || database.id == 2)
+    server
+        .databases
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|database| world.server.may_open(&world.login, database) || database.id == 2)
 }
 
 fn databases(world: &World) -> Table {
@@ -137,7 +165,19 @@ fn objects(tables: &Tables, name: &str) -> Table {
     ];
     let row = |t: &Table| {
         let made = Value::DateTime(super::calendar::round_datetime(t.created));
-        vec![text(&t.name), int(t.id.into()), int(t.id.into()), int(1), int(0), text("U "), text("U "), text("USER_TABLE"), made.clone(), made, int(0)]
+        vec![
+            text(&t.name),
+            int(t.id.into()),
+            int(t.id.into()),
+            int(1),
+            int(0),
+            text("U "),
+            text("U "),
+            text("USER_TABLE"),
+            made.clone(),
+            made,
+            int(0),
+        ]
     };
     table(name, &columns, tables.iter().map(|t| row(t)).collect())
 }
@@ -296,7 +336,18 @@ fn types() -> Table {
     ];
     let row = |ty: T| {
         let (precision, scale) = facets(ty);
-        vec![text(ty.name()), int(type_id(ty)), int(type_id(ty)), int(4), int(ty.byte_length().into()), int(precision), int(scale), int(1), int(0), int(0)]
+        vec![
+            text(ty.name()),
+            int(type_id(ty)),
+            int(type_id(ty)),
+            int(4),
+            int(ty.byte_length().into()),
+            int(precision),
+            int(scale),
+            int(1),
+            int(0),
+            int(0),
+        ]
     };
     table("types", &columns, ALL_TYPES.into_iter().map(row).collect())
 }
@@ -378,7 +429,12 @@ fn connections(world: &World) -> Table {
 }
 
 fn information_tables(database: &Database, tables: &Tables) -> Table {
-    let columns = [("TABLE_CATALOG", SYSNAME), ("TABLE_SCHEMA", SYSNAME), ("TABLE_NAME", SYSNAME), ("TABLE_TYPE", T::VarChar(10))];
+    let columns = [
+        ("TABLE_CATALOG", SYSNAME),
+        ("TABLE_SCHEMA", SYSNAME),
+        ("TABLE_NAME", SYSNAME),
+        ("TABLE_TYPE", T::VarChar(10)),
+    ];
     let row = |t: &Table| vec![text(&database.name), text("dbo"), text(&t.name), text("BASE TABLE")];
     table("TABLES", &columns, tables.iter().map(|t| row(t)).collect())
 }
@@ -422,7 +478,11 @@ fn information_columns(database: &Database, tables: &Tables) -> Table {
                 length,
                 if numeric { int(precision) } else { Value::Null },
                 if numeric { int(scale) } else { Value::Null },
-                if matches!(column.ty.family(), F::Date | F::Time | F::DateTime | F::Offset) { int(scale) } else { Value::Null },
+                if matches!(column.ty.family(), F::Date | F::Time | F::DateTime | F::Offset) {
+                    int(scale)
+                } else {
+                    Value::Null
+                },
                 collation(column.ty),
             ]);
         }
@@ -440,12 +500,24 @@ fn default_text(default: &Expr) -> String {
 }
 
 fn identities(tables: &Tables) -> Table {
-    let columns = [("object_id", T::Int), ("name", SYSNAME), ("column_id", T::Int), ("seed_value", T::BigInt), ("increment_value", T::BigInt)];
+    let columns = [
+        ("object_id", T::Int),
+        ("name", SYSNAME),
+        ("column_id", T::Int),
+        ("seed_value", T::BigInt),
+        ("increment_value", T::BigInt),
+    ];
     let mut rows = Vec::new();
     for t in tables.iter() {
         for (column, number) in t.columns.iter().zip(1..) {
             if let Some(identity) = &column.identity {
-                rows.push(vec![int(t.id.into()), text(&column.name), int(number), int(identity.seed), int(identity.increment)]);
+                rows.push(vec![
+                    int(t.id.into()),
+                    text(&column.name),
+                    int(number),
+                    int(identity.seed),
+                    int(identity.increment),
+                ]);
             }
         }
     }

@@ -88,7 +88,9 @@ impl World {
         let database = self.database_of(name)?;
         let tables = if database.id == self.database.id { Arc::clone(&self.tables) } else { self.tables_of(database) };
         match name.schema.as_deref() {
-            Some(schema) if !same_name(schema, "dbo") => views::view(self, database, &tables, schema, &name.name).map(Arc::new).ok_or_else(unknown),
+            Some(schema) if !same_name(schema, "dbo") => {
+                views::view(self, database, &tables, schema, &name.name).map(Arc::new).ok_or_else(unknown)
+            }
             None if tables.table(&name.name).is_none() && name.name.to_ascii_lowercase().starts_with("sys") => {
                 views::view(self, database, &tables, "sys", &name.name).map(Arc::new).ok_or_else(unknown)
             }

@@ -56,7 +56,9 @@ pub fn contains_aggregate(expr: &Expr) -> bool {
         Expr::Call { arguments, .. } => arguments.iter().any(contains_aggregate),
         Expr::Negate(inner) | Expr::BitNot(inner) | Expr::Not(inner) => contains_aggregate(inner),
         Expr::Binary(left, _, right) => contains_aggregate(left) || contains_aggregate(right),
-        Expr::Cast { value, .. } | Expr::IsNull { value, .. } | Expr::InQuery { value, .. } => contains_aggregate(value),
+        Expr::Cast { value, .. } | Expr::IsNull { value, .. } | Expr::InQuery { value, .. } => {
+            contains_aggregate(value)
+        }
         Expr::Like { value, pattern, .. } => contains_aggregate(value) || contains_aggregate(pattern),
         Expr::Between { value, low, high, .. } => [value, low, high].into_iter().any(|e| contains_aggregate(e)),
         Expr::In { value, list, .. } => contains_aggregate(value) || list.iter().any(contains_aggregate),
@@ -103,11 +105,29 @@ pub fn bind_grouped(binder: &Binder<'_>, expr: &Expr) -> Result<Bound, SqlError>
     binder.bind_plain(expr)
 }
 
-fn aggregate(binder: &Binder<'_>, name: &str, arguments: &[Expr], star: bool, distinct: bool) -> Result<Aggregate, SqlError> {
+fn aggregate(
+    binder: &Binder<'_>,
+    name: &str,
+    arguments: &[Expr],
+    star: bool,
+    distinct: bool,
+) -> Result<Aggregate, SqlError> {
     if star {
         return match name {
-            "count" => Ok(Aggregate { kind: AggregateKind::CountAll, argument: None, separator: None, distinct: false, ty: SqlType::Int }),
-            "count_big" => Ok(Aggregate { kind: AggregateKind::CountAll, argument: None, separator: None, distinct: false, ty: SqlType::BigInt }),
+            "count" => Ok(Aggregate {
+                kind: AggregateKind::CountAll,
+                argument: None,
+                separator: None,
+                distinct: false,
+                ty: SqlType::Int,
+            }),
+            "count_big" => Ok(Aggregate {
+                kind: AggregateKind::CountAll,
+                argument: None,
+                separator: None,
+                distinct: false,
+                ty: SqlType::BigInt,
+            }),
             _ => Err(SqlError::syntax("*")),
         };
     }
@@ -127,7 +147,9 @@ fn aggregate(binder: &Binder<'_>, name: &str, arguments: &[Expr], star: bool, di
         "min" | "max" if argument.ty == SqlType::Bit => return Err(refused()),
         "min" => (AggregateKind::Min, argument.ty),
         "max" => (AggregateKind::Max, argument.ty),
-        "string_agg" => (AggregateKind::StringAgg, SqlType::NVarChar(if argument.ty.length() == MAX { MAX } else { 4000 })),
+        "string_agg" => {
+            (AggregateKind::StringAgg, SqlType::NVarChar(if argument.ty.length() == MAX { MAX } else { 4000 }))
+        }
         "checksum_agg" if family == Family::Integer => (AggregateKind::ChecksumAgg, SqlType::Int),
         _ if !summable => return Err(refused()),
         _ => {
@@ -136,7 +158,9 @@ fn aggregate(binder: &Binder<'_>, name: &str, arguments: &[Expr], star: bool, di
                 SqlType::TinyInt | SqlType::SmallInt => SqlType::Int,
                 SqlType::Real => SqlType::Float,
                 SqlType::SmallMoney => SqlType::Money,
-                SqlType::Decimal { scale, .. } if kind == AggregateKind::Avg => SqlType::Decimal { precision: 38, scale: scale.max(6) },
+                SqlType::Decimal { scale, .. } if kind == AggregateKind::Avg => {
+                    SqlType::Decimal { precision: 38, scale: scale.max(6) }
+                }
                 SqlType::Decimal { scale, .. } => SqlType::Decimal { precision: 38, scale },
                 other => other,
             };
@@ -144,6 +168,10 @@ fn aggregate(binder: &Binder<'_>, name: &str, arguments: &[Expr], star: bool, di
         }
     };
     let wanted = if kind == AggregateKind::Count { argument.ty } else { ty };
-    let argument = if kind == AggregateKind::StringAgg { argument.cast_to(SqlType::NVarChar(MAX)) } else { argument.cast_to(wanted) };
+    let argument = if kind == AggregateKind::StringAgg {
+        argument.cast_to(SqlType::NVarChar(MAX))
+    } else {
+        argument.cast_to(wanted)
+    };
     Ok(Aggregate { kind, argument: Some(argument), separator, distinct, ty })
 }

@@ -79,13 +79,17 @@ impl<'a> Binder<'a> {
             Expr::Call { .. } => self.call(expr),
             Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
             Expr::Cast { value, to, style, try_it } => self.cast(value, *to, style.as_deref(), *try_it),
-            Expr::Case { operand, branches, otherwise } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
+            Expr::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
             Expr::Subquery(query) => self.subquery(query),
             Expr::Negate(inner) => self.negate(inner),
             Expr::BitNot(inner) => {
                 let inner = self.scalar(inner)?;
                 match inner.ty.family() {
-                    Family::Integer => Ok(Bound { ty: inner.ty, nullable: inner.nullable, kind: Kind::BitNot(Box::new(inner)) }),
+                    Family::Integer => {
+                        Ok(Bound { ty: inner.ty, nullable: inner.nullable, kind: Kind::BitNot(Box::new(inner)) })
+                    }
                     _ => Err(SqlError::bad_operand(inner.ty, "'~'")),
                 }
             }
@@ -94,10 +98,13 @@ impl<'a> Binder<'a> {
     }
 
     fn bind_condition(&self, expr: &Expr) -> Result<Bound, SqlError> {
-        let maybe_not = |bound: Bound, negated: bool| if negated { Bound::condition(Kind::Not(Box::new(bound))) } else { bound };
+        let maybe_not =
+            |bound: Bound, negated: bool| if negated { Bound::condition(Kind::Not(Box::new(bound))) } else { bound };
         match expr {
             Expr::Not(inner) => Ok(Bound::condition(Kind::Not(Box::new(self.predicate(inner)?)))),
-            Expr::IsNull { value, negated } => Ok(maybe_not(Bound::condition(Kind::IsNull(Box::new(self.scalar(value)?))), *negated)),
+            Expr::IsNull { value, negated } => {
+                Ok(maybe_not(Bound::condition(Kind::IsNull(Box::new(self.scalar(value)?))), *negated))
+            }
             Expr::Between { value, low, high, negated } => {
                 let value = self.scalar(value)?;
                 let low = compare(Operator::GreaterEqual, value.clone(), self.scalar(low)?)?;
@@ -105,13 +112,20 @@ impl<'a> Binder<'a> {
                 Ok(maybe_not(Bound::condition(Kind::And(Box::new(low), Box::new(high))), *negated))
             }
             Expr::Like { value, pattern, escape, negated } => {
-                let text = |bound: Bound| if bound.ty.family() == Family::Text { bound } else { bound.cast_to(SqlType::NVarChar(4000)) };
+                let text = |bound: Bound| {
+                    if bound.ty.family() == Family::Text { bound } else { bound.cast_to(SqlType::NVarChar(4000)) }
+                };
                 let (value, pattern) = (text(self.scalar(value)?), text(self.scalar(pattern)?));
                 let escape = match escape {
                     None => None,
-                    Some(escape) => self.scalar(escape)?.eval(&[], &None)?.as_text().and_then(|text| text.chars().next()),
+                    Some(escape) => {
+                        self.scalar(escape)?.eval(&[], &None)?.as_text().and_then(|text| text.chars().next())
+                    }
                 };
-                Ok(maybe_not(Bound::condition(Kind::Like { value: Box::new(value), pattern: Box::new(pattern), escape }), *negated))
+                Ok(maybe_not(
+                    Bound::condition(Kind::Like { value: Box::new(value), pattern: Box::new(pattern), escape }),
+                    *negated,
+                ))
             }
             Expr::In { value, list, negated } => {
                 let value = self.scalar(value)?;
@@ -159,9 +173,16 @@ impl<'a> Binder<'a> {
             [name] => Err(SqlError::unknown_column(name)),
             _ => {
                 let known = parts.iter().rev().nth(1).is_some_and(|table| {
-                    self.scope.columns.iter().any(|c| c.table.as_ref().is_some_and(|t| super::super::storage::same_name(t, table)))
+                    self.scope
+                        .columns
+                        .iter()
+                        .any(|c| c.table.as_ref().is_some_and(|t| super::super::storage::same_name(t, table)))
                 });
-                Err(if known { SqlError::unknown_column(parts.last().map_or("", String::as_str)) } else { SqlError::unbound(parts.join(".")) })
+                Err(if known {
+                    SqlError::unknown_column(parts.last().map_or("", String::as_str))
+                } else {
+                    SqlError::unbound(parts.join("."))
+                })
             }
         }
     }
@@ -169,13 +190,19 @@ impl<'a> Binder<'a> {
     fn call(&self, expr: &Expr) -> Result<Bound, SqlError> {
         let Expr::Call { name, arguments, star, over, .. } = expr else { return Err(SqlError::syntax("")) };
         if aggregate::is_aggregate(name) {
-            return Err(SqlError::new(147, 15, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference."));
+            return Err(SqlError::new(
+                147,
+                15,
+                "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
+            ));
         }
         if over.is_some() || *star {
             return Err(SqlError::unsupported(format!("The window function {}", name.to_uppercase())));
         }
         if name == "iif" {
-            let [condition, then, otherwise] = arguments.as_slice() else { return Err(SqlError::argument_count(name, 3)) };
+            let [condition, then, otherwise] = arguments.as_slice() else {
+                return Err(SqlError::argument_count(name, 3));
+            };
             return self.case(None, &[(condition.clone(), then.clone())], Some(otherwise));
         }
         let bound: Vec<Bound> = arguments.iter().map(|argument| self.scalar(argument)).collect::<Result<_, _>>()?;
@@ -188,7 +215,11 @@ impl<'a> Binder<'a> {
     fn binary(&self, left: &Expr, operator: Operator, right: &Expr) -> Result<Bound, SqlError> {
         if matches!(operator, Operator::And | Operator::Or) {
             let (left, right) = (Box::new(self.predicate(left)?), Box::new(self.predicate(right)?));
-            return Ok(Bound::condition(if operator == Operator::And { Kind::And(left, right) } else { Kind::Or(left, right) }));
+            return Ok(Bound::condition(if operator == Operator::And {
+                Kind::And(left, right)
+            } else {
+                Kind::Or(left, right)
+            }));
         }
         let (left, right) = (self.scalar(left)?, self.scalar(right)?);
         if operator.compares() {
@@ -221,10 +252,19 @@ impl<'a> Binder<'a> {
         if value.is_null_constant() {
             return Ok(Bound::constant(Value::Null, to));
         }
-        Ok(Bound { nullable: value.nullable || try_it, kind: Kind::Cast { value: Box::new(value), style, try_it }, ty: to })
+        Ok(Bound {
+            nullable: value.nullable || try_it,
+            kind: Kind::Cast { value: Box::new(value), style, try_it },
+            ty: to,
+        })
     }
 
-    fn case(&self, operand: Option<&Expr>, branches: &[(Expr, Expr)], otherwise: Option<&Expr>) -> Result<Bound, SqlError> {
+    fn case(
+        &self,
+        operand: Option<&Expr>,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Result<Bound, SqlError> {
         let operand = operand.map(|operand| self.scalar(operand)).transpose()?;
         let mut bound = Vec::new();
         for (when, then) in branches {
@@ -269,14 +309,27 @@ impl<'a> Binder<'a> {
 
 /// The type that all of them can be; those written as NULL have no say.
 pub(super) fn common_of<'b>(bounds: impl IntoIterator<Item = &'b Bound>) -> SqlType {
-    bounds.into_iter().filter(|bound| !bound.is_null_constant()).map(|bound| bound.ty).reduce(SqlType::common).unwrap_or(SqlType::Int)
+    bounds
+        .into_iter()
+        .filter(|bound| !bound.is_null_constant())
+        .map(|bound| bound.ty)
+        .reduce(SqlType::common)
+        .unwrap_or(SqlType::Int)
 }
 
 fn compare(operator: Operator, left: Bound, right: Bound) -> Result<Bound, SqlError> {
     let common = common_of([&left, &right]);
     let incompatible = |a: SqlType, b: SqlType| {
-        matches!((a.family(), b.family()), (Family::Guid, Family::Integer | Family::Float | Family::Decimal | Family::Date | Family::Time | Family::DateTime))
-            || matches!((a.family(), b.family()), (Family::Date | Family::Time, Family::Integer | Family::Float | Family::Decimal))
+        matches!(
+            (a.family(), b.family()),
+            (
+                Family::Guid,
+                Family::Integer | Family::Float | Family::Decimal | Family::Date | Family::Time | Family::DateTime
+            )
+        ) || matches!(
+            (a.family(), b.family()),
+            (Family::Date | Family::Time, Family::Integer | Family::Float | Family::Decimal)
+        )
     };
     if incompatible(left.ty, right.ty) || incompatible(right.ty, left.ty) {
         return Err(SqlError::clash(left.ty, right.ty));
@@ -287,7 +340,13 @@ fn compare(operator: Operator, left: Bound, right: Bound) -> Result<Bound, SqlEr
 fn is_predicate(expr: &Expr) -> bool {
     match expr {
         Expr::Binary(_, operator, _) => operator.compares() || matches!(operator, Operator::And | Operator::Or),
-        Expr::Not(_) | Expr::Like { .. } | Expr::Between { .. } | Expr::IsNull { .. } | Expr::In { .. } | Expr::InQuery { .. } | Expr::Exists(_) => true,
+        Expr::Not(_)
+        | Expr::Like { .. }
+        | Expr::Between { .. }
+        | Expr::IsNull { .. }
+        | Expr::In { .. }
+        | Expr::InQuery { .. }
+        | Expr::Exists(_) => true,
         _ => false,
     }
 }

@@ -24,7 +24,9 @@ impl Planner<'_> {
                 Ok((planned.plan, named(planned.columns, alias, columns)?))
             }
             From::Values { rows, alias, columns } => self.values(rows, alias, columns, around),
-            From::Function { name, arguments, alias, columns } => self.series(name, arguments, alias.as_deref(), columns, around),
+            From::Function { name, arguments, alias, columns } => {
+                self.series(name, arguments, alias.as_deref(), columns, around)
+            }
             From::Join { left, kind, right, on } => self.join(left, *kind, right, on.as_ref(), around),
         }
     }
@@ -49,7 +51,13 @@ impl Planner<'_> {
         Ok((Arc::new(Plan::Scan(table)), scope))
     }
 
-    fn values(&self, rows: &[Vec<Expr>], alias: &str, names: &[String], around: Option<&Around<'_>>) -> Result<Input, SqlError> {
+    fn values(
+        &self,
+        rows: &[Vec<Expr>],
+        alias: &str,
+        names: &[String],
+        around: Option<&Around<'_>>,
+    ) -> Result<Input, SqlError> {
         let nothing = Scope::default();
         let binder = Binder::within(self, &nothing, around);
         let mut bound: Vec<Vec<Bound>> = Vec::new();
@@ -59,14 +67,22 @@ impl Planner<'_> {
             }
             bound.push(row.iter().map(|value| binder.scalar(value)).collect::<Result<_, _>>()?);
         }
-        let types: Vec<SqlType> = (0..names.len()).map(|place| common_of(bound.iter().filter_map(|row| row.get(place)))).collect();
+        let types: Vec<SqlType> =
+            (0..names.len()).map(|place| common_of(bound.iter().filter_map(|row| row.get(place)))).collect();
         let cast = |row: Vec<Bound>| row.into_iter().zip(&types).map(|(value, ty)| value.cast_to(*ty)).collect();
         let rows: Vec<Vec<Bound>> = bound.into_iter().map(cast).collect();
         let columns = names.iter().zip(types).map(|(name, ty)| plain(alias, name, ty, true)).collect();
         Ok((Arc::new(Plan::Rows(rows)), Scope { columns }))
     }
 
-    fn series(&self, name: &str, arguments: &[Expr], alias: Option<&str>, names: &[String], around: Option<&Around<'_>>) -> Result<Input, SqlError> {
+    fn series(
+        &self,
+        name: &str,
+        arguments: &[Expr],
+        alias: Option<&str>,
+        names: &[String],
+        around: Option<&Around<'_>>,
+    ) -> Result<Input, SqlError> {
         if name != "generate_series" {
             return Err(SqlError::unknown_object(name));
         }
@@ -78,7 +94,9 @@ impl Planner<'_> {
             return Err(SqlError::clash(ty, "int"));
         }
         let mut bound = bound.into_iter().map(|argument| argument.cast_to(SqlType::BigInt));
-        let (Some(start), Some(stop)) = (bound.next(), bound.next()) else { return Err(SqlError::argument_count(name, 2)) };
+        let (Some(start), Some(stop)) = (bound.next(), bound.next()) else {
+            return Err(SqlError::argument_count(name, 2));
+        };
         let one = Bound::constant(super::super::value::Value::Int(1), SqlType::BigInt);
         let step = bound.next().unwrap_or(one);
         let column = names.first().map_or("value", String::as_str);
@@ -86,7 +104,14 @@ impl Planner<'_> {
         Ok((Arc::new(Plan::Series { start, stop, step }), scope))
     }
 
-    fn join(&self, left: &From, kind: Join, right: &From, on: Option<&Expr>, around: Option<&Around<'_>>) -> Result<Input, SqlError> {
+    fn join(
+        &self,
+        left: &From,
+        kind: Join,
+        right: &From,
+        on: Option<&Expr>,
+        around: Option<&Around<'_>>,
+    ) -> Result<Input, SqlError> {
         let (left, mut scope) = self.from(left, around)?;
         let (right, mut right_scope) = self.from(right, around)?;
         let widths = (scope.columns.len(), right_scope.columns.len());
@@ -109,18 +134,34 @@ fn plain(table: &str, name: &str, ty: SqlType, nullable: bool) -> ScopeColumn {
 /// The columns of a derived table under its alias.
 pub(super) fn named(columns: Vec<OutColumn>, alias: &str, names: &[String]) -> Result<Scope, SqlError> {
     if !names.is_empty() && names.len() != columns.len() {
-        return Err(SqlError::new(8158, 16, format!("'{alias}' has more columns than were specified in the column list.")));
+        return Err(SqlError::new(
+            8158,
+            16,
+            format!("'{alias}' has more columns than were specified in the column list."),
+        ));
     }
     let mut scope = Scope::default();
     for (place, column) in columns.into_iter().enumerate() {
         let name = names.get(place).cloned().unwrap_or(column.name);
         if name.is_empty() {
-            return Err(SqlError::new(8155, 16, format!("No column name was specified for column {} of '{alias}'.", place + 1)));
+            return Err(SqlError::new(
+                8155,
+                16,
+                format!("No column name was specified for column {} of '{alias}'.", place + 1),
+            ));
         }
         if scope.columns.iter().any(|known| same_name(&known.name, &name)) {
-            return Err(SqlError::new(8156, 16, format!("The column '{name}' was specified multiple times for '{alias}'.")));
+            return Err(SqlError::new(
+                8156,
+                16,
+                format!("The column '{name}' was specified multiple times for '{alias}'."),
+            ));
         }
-        scope.columns.push(ScopeColumn { identity: column.identity, stored: column.stored, ..plain(alias, &name, column.ty, column.nullable) });
+        scope.columns.push(ScopeColumn {
+            identity: column.identity,
+            stored: column.stored,
+            ..plain(alias, &name, column.ty, column.nullable)
+        });
     }
     Ok(scope)
 }

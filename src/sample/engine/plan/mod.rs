@@ -42,17 +42,39 @@ pub enum Plan {
     One,
     Scan(Arc<Table>),
     Rows(Vec<Vec<Bound>>),
-    Series { start: Bound, stop: Bound, step: Bound },
+    Series {
+        start: Bound,
+        stop: Bound,
+        step: Bound,
+    },
     Filter(Arc<Plan>, Bound),
     Project(Arc<Plan>, Vec<Bound>),
-    Join { left: Arc<Plan>, right: Arc<Plan>, kind: Join, on: Option<Bound>, widths: (usize, usize) },
-    Aggregate { input: Arc<Plan>, groups: Vec<Bound>, aggregates: Vec<Aggregate> },
+    Join {
+        left: Arc<Plan>,
+        right: Arc<Plan>,
+        kind: Join,
+        on: Option<Bound>,
+        widths: (usize, usize),
+    },
+    Aggregate {
+        input: Arc<Plan>,
+        groups: Vec<Bound>,
+        aggregates: Vec<Aggregate>,
+    },
     Sort(Arc<Plan>, Vec<(Bound, bool)>),
     /// Numbers the rows of its input, in the last column.
     Number(Arc<Plan>),
     Distinct(Arc<Plan>),
-    Slice { input: Arc<Plan>, skip: u64, take: Option<u64> },
-    Combined { left: Arc<Plan>, how: Combine, right: Arc<Plan> },
+    Slice {
+        input: Arc<Plan>,
+        skip: u64,
+        take: Option<u64>,
+    },
+    Combined {
+        left: Arc<Plan>,
+        how: Combine,
+        right: Arc<Plan>,
+    },
 }
 
 /// A query that is ready to run.

@@ -65,7 +65,11 @@ impl<'a> Planner<'a> {
                 if !query.order.is_empty() {
                     let scope = scope_of(&planned.columns);
                     let binder = Binder::within(self, &scope, around);
-                    let by = query.order.iter().map(|order| order_by_output(&binder, order, &planned.columns)).collect::<Result<_, _>>()?;
+                    let by = query
+                        .order
+                        .iter()
+                        .map(|order| order_by_output(&binder, order, &planned.columns))
+                        .collect::<Result<_, _>>()?;
                     planned.plan = Arc::new(Plan::Sort(planned.plan, by));
                 }
                 planned
@@ -100,7 +104,13 @@ impl<'a> Planner<'a> {
             .columns
             .iter()
             .zip(&right.columns)
-            .map(|(a, b)| OutColumn { ty: a.ty.common(b.ty), nullable: a.nullable || b.nullable, identity: false, stored: false, name: a.name.clone() })
+            .map(|(a, b)| OutColumn {
+                ty: a.ty.common(b.ty),
+                nullable: a.nullable || b.nullable,
+                identity: false,
+                stored: false,
+                name: a.name.clone(),
+            })
             .collect();
         let (left, right) = (fitted(left, &columns), fitted(right, &columns));
         let mut plan = Arc::new(Plan::Combined { left, how, right });
@@ -120,12 +130,17 @@ impl<'a> Planner<'a> {
         }
         let take = self.count(select.top.as_ref())?;
         let numbered = select.items.iter().find_map(|item| match item {
-            Item::Column { value: Expr::Call { name, over: Some(order), .. }, .. } if name == "row_number" => Some(order),
+            Item::Column { value: Expr::Call { name, over: Some(order), .. }, .. } if name == "row_number" => {
+                Some(order)
+            }
             _ => None,
         });
         if let Some(by) = numbered {
             let binder = Binder::within(self, &scope, around);
-            let by = by.iter().map(|order| Ok((binder.scalar(&order.by)?, order.descending))).collect::<Result<Vec<_>, SqlError>>()?;
+            let by = by
+                .iter()
+                .map(|order| Ok((binder.scalar(&order.by)?, order.descending)))
+                .collect::<Result<Vec<_>, SqlError>>()?;
             input = Arc::new(Plan::Number(Arc::new(Plan::Sort(input, by))));
             scope.columns.push(ScopeColumn {
                 table: None,
@@ -186,7 +201,8 @@ impl<'a> Planner<'a> {
             if !order.is_empty() {
                 let output = scope_of(&columns);
                 let binder = Binder::within(self, &output, around);
-                let by = order.iter().map(|order| order_by_output(&binder, order, &columns)).collect::<Result<_, _>>()?;
+                let by =
+                    order.iter().map(|order| order_by_output(&binder, order, &columns)).collect::<Result<_, _>>()?;
                 plan = Arc::new(Plan::Sort(plan, by));
             }
         }
@@ -209,11 +225,21 @@ impl<'a> Planner<'a> {
                     for column in scope.columns.iter().filter(|column| column.name != ROW_NUMBER) {
                         let table = column.table.clone().unwrap_or_default();
                         if qualifier.as_ref().is_none_or(|wanted| same_name(wanted, &table)) {
-                            items.push(Named { value: Expr::Column(vec![table, column.name.clone()]), name: column.name.clone() });
+                            items.push(Named {
+                                value: Expr::Column(vec![table, column.name.clone()]),
+                                name: column.name.clone(),
+                            });
                         }
                     }
                     if items.len() == before {
-                        return Err(SqlError::new(107, 15, format!("The column prefix '{}' does not match with a table name or alias name used in the query.", qualifier.as_deref().unwrap_or("*"))));
+                        return Err(SqlError::new(
+                            107,
+                            15,
+                            format!(
+                                "The column prefix '{}' does not match with a table name or alias name used in the query.",
+                                qualifier.as_deref().unwrap_or("*")
+                            ),
+                        ));
                     }
                 }
                 Item::Column { value, alias } => {
@@ -307,7 +333,13 @@ fn scope_of(columns: &[OutColumn]) -> Scope {
 }
 
 fn out_column(column: ScopeColumn) -> OutColumn {
-    OutColumn { name: column.name, ty: column.ty, nullable: column.nullable, identity: column.identity, stored: column.stored }
+    OutColumn {
+        name: column.name,
+        ty: column.ty,
+        nullable: column.nullable,
+        identity: column.identity,
+        stored: column.stored,
+    }
 }
 
 /// A query whose columns have these types.

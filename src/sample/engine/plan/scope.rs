@@ -36,7 +36,8 @@ impl Scope {
         let Some((name, prefixes)) = parts.split_last() else { return Ok(None) };
         let table = prefixes.last();
         let mut found = self.columns.iter().enumerate().filter(|(_, column)| {
-            same_name(&column.name, name) && table.is_none_or(|wanted| column.table.as_ref().is_some_and(|own| same_name(own, wanted)))
+            same_name(&column.name, name)
+                && table.is_none_or(|wanted| column.table.as_ref().is_some_and(|own| same_name(own, wanted)))
         });
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => Err(SqlError::ambiguous_column(name)),
