@@ -114,7 +114,7 @@ impl Audit {
         tokio::select! {
             biased;
             answer = &mut answer => return answer.unwrap_or(Err(AuditError::Unfinished)),
-            written = self.inner.writer.run(move || inner.write_waiting()) => {
+            written = self.inner.writer.run(move || write_waiting(inner)) => {
                 written.map_err(|_| AuditError::Unfinished)?;
             }
         }
@@ -122,21 +122,22 @@ impl Audit {
     }
 }
 
-impl Inner {
-    /// Writes whatever waits, together, and answers it.
-    fn write_waiting(&self) {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        let (entries, waiting): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|Waiting { at, entry, done }| ((at, entry), done)).unzip();
-        let outcome = log.append(&entries);
-        if let Err(error) = &outcome {
-            tracing::error!(error = %error, entries = entries.len(), "audit entries could not be written");
-        }
-        for done in waiting {
-            // Whoever asked may be gone; the entry stays.
-            let _ = done.send(outcome.clone());
-        }
+/// Writes whatever waits, together, and answers it. Lets go of the log before it answers, so that whoever was the last to
+/// use it can open it again.
+fn write_waiting(inner: Arc<Inner>) {
+    let mut log = inner.log.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = std::mem::take(&mut *inner.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+    let (entries, waiting): (Vec<_>, Vec<_>) =
+        waiting.into_iter().map(|Waiting { at, entry, done }| ((at, entry), done)).unzip();
+    let outcome = log.append(&entries);
+    drop(log);
+    drop(inner);
+    if let Err(error) = &outcome {
+        tracing::error!(error = %error, entries = entries.len(), "audit entries could not be written");
+    }
+    for done in waiting {
+        // Whoever asked may be gone; the entry stays.
+        let _ = done.send(outcome.clone());
     }
 }
 

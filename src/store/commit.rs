@@ -1,5 +1,6 @@
 //! One writer at a time, and one sync of the disk for all commits that wait for one.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -24,14 +25,24 @@ struct Shared {
     engine: Engine,
     /// The number of the last commit that was applied.
     applied: AtomicU64,
+    /// How often the disk was synced.
     syncs: AtomicU64,
     /// The first failure of the disk under a commit: from then on nobody knows what it holds.
     fault: OnceLock<String>,
+    /// The folder's lock. Last, so that the database is closed before it is given back.
+    _lock: File,
 }
 
 impl Committer {
-    pub(super) fn new(engine: Engine) -> Self {
-        let shared = Shared { engine, applied: AtomicU64::new(0), syncs: AtomicU64::new(0), fault: OnceLock::new() };
+    /// The committer of a database, under its folder's lock.
+    pub(super) fn new(engine: Engine, lock: File) -> Self {
+        let shared = Shared {
+            engine,
+            applied: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            fault: OnceLock::new(),
+            _lock: lock,
+        };
         Self { shared: Arc::new(shared), writer: Pool::new(1), syncer: Pool::new(1), durable: Mutex::new(0) }
     }
 
@@ -111,7 +122,8 @@ mod tests {
     #[tokio::test]
     async fn commits_that_wait_together_share_one_sync_of_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let committer = Committer::new(Engine::open(&folder.path().join("sled")).unwrap());
+        let committer =
+            Committer::new(Engine::open(&folder.path().join("sled")).unwrap(), tempfile::tempfile().unwrap());
         let commit = |number: u8| committer.apply(Writes::from([(vec![number], Some(vec![number]))])).unwrap();
         let numbers: Vec<u64> = (0..10).map(commit).collect();
         let waiting = numbers.iter().map(|number| committer.until_durable(*number));

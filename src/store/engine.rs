@@ -93,7 +93,7 @@ impl Engine {
     /// Makes everything that was applied durable.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         guarded(|| self.sled.flush())?;
-        self.log.sync_data().map_err(|error| StoreError::Engine(format!("its file could not be synced: {error}")))
+        self.log.sync_data().map_err(StoreError::System)
     }
 }
 
@@ -125,6 +125,9 @@ pub(super) fn is_there(folder: &Path) -> bool {
 fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(output)) => Ok(output),
+        Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() || is_lock(&error) => {
+            Err(StoreError::System(error))
+        }
         Ok(Err(error)) => Err(StoreError::Engine(error.to_string())),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -132,6 +135,11 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
             Err(StoreError::Engine(format!("it panicked: {text}")))
         }
     }
+}
+
+/// Whether sled says that somebody else has its file open; it has only a text for that.
+fn is_lock(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
 }
 
 /// The name of the file of sled's log.

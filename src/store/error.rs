@@ -83,9 +83,13 @@ pub enum StoreError {
         /// What the step said.
         reason: String,
     },
-    /// The database engine failed. The appliance's side.
+    /// The database engine failed: its files are damaged, or it has a defect. The appliance's side.
     #[error("the database engine failed: {0}")]
     Engine(String),
+    /// The system refused the database engine something: the disk is full, a right is missing, and the like. The
+    /// operator's side.
+    #[error("the database engine cannot work: {0}")]
+    System(#[source] std::io::Error),
     /// The disk failed under an earlier change, so that what it holds is not known. The operator's side.
     #[error(
         "the store takes no more changes since the disk failed ({cause}); restart the appliance once it is healthy"
@@ -126,4 +130,11 @@ pub enum StoreError {
     /// The work was dropped: the appliance is shutting down, or it panicked. The appliance's side.
     #[error("the store did not finish its work")]
     Unfinished(#[from] Unfinished),
+}
+
+impl StoreError {
+    /// Whether a database that does not open for this reason will never do so.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Engine(_))
+    }
 }

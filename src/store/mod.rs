@@ -56,7 +56,6 @@ struct Inner {
     data_key: DataKey,
     tables: Vec<TableInfo>,
     clock: Arc<dyn Clock>,
-    /// Last, so that the database is closed before its lock is given back.
     place: Place,
 }
 

@@ -54,19 +54,19 @@ pub struct Restored {
     pub moved_to: Option<PathBuf>,
 }
 
-/// The folder, locked against other processes.
+/// The store's folder, and what lies where in it.
 pub(super) struct Place {
     pub(super) folder: PathBuf,
-    _lock: File,
 }
 
 impl Place {
-    fn take(folder: PathBuf) -> Result<Self, StoreError> {
+    /// Makes the folder, and locks it against other processes.
+    fn take(folder: PathBuf) -> Result<(Self, File), StoreError> {
         make_folder(&folder)?;
         let path = folder.join("lock");
         let lock = super::files::create(&path)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { folder, _lock: lock }),
+            Ok(()) => Ok((Self { folder }, lock)),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { folder }),
             Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
         }
@@ -91,7 +91,7 @@ impl Place {
 
 /// Opens the store, or creates it.
 pub(super) fn open(options: StoreOptions) -> Result<(Store, OpenReport), StoreError> {
-    let place = Place::take(options.folder.clone())?;
+    let (place, lock) = Place::take(options.folder.clone())?;
     let mut report = OpenReport::default();
     let (engine, data_key) = match wrapped_key(&place)? {
         None => create(&place, &options, &mut report)?,
@@ -105,8 +105,13 @@ pub(super) fn open(options: StoreOptions) -> Result<(Store, OpenReport), StoreEr
         export::write(&place.exports(), &engine, &data_key.wrapped(), options.clock.now())?;
     }
     report.migrated = plan.run(&engine)?;
-    let inner =
-        Inner { committer: Committer::new(engine), data_key, tables: options.tables, clock: options.clock, place };
+    let inner = Inner {
+        committer: Committer::new(engine, lock),
+        data_key,
+        tables: options.tables,
+        clock: options.clock,
+        place,
+    };
     Ok((Store { inner: Arc::new(inner) }, report))
 }
 
@@ -127,6 +132,7 @@ fn create(place: &Place, options: &StoreOptions, report: &mut OpenReport) -> Res
     report.leftovers_removed = engine::remove_leftovers(&database)?;
     let engine = match Engine::open(&database) {
         Ok(engine) => engine,
+        Err(error) if !error.is_damage() => return Err(error),
         Err(error) => {
             // A first start that was cut off: nothing was ever acknowledged from it. Kept all the same.
             tracing::error!(error = %error, "what an unfinished first start left cannot be opened; beginning anew");
@@ -159,8 +165,9 @@ fn open_existing(place: &Place, options: &StoreOptions, report: &mut OpenReport)
         Err(StoreError::Engine("it is not there".to_owned()))
     };
     let cause = match opened {
-        Ok(engine) => return Ok(engine),
-        Err(error) => error.to_string(),
+        Err(error) if error.is_damage() => error.to_string(),
+        // The disk is full, or the like: the database itself may be sound.
+        other => return other,
     };
     let Some(export) = export::newest(&place.exports())? else {
         return Err(StoreError::Broken { folder: place.folder.clone(), cause });

@@ -266,3 +266,24 @@ fn a_store_with_a_table_that_this_version_does_not_know_is_refused() {
     let error = Store::open(older).unwrap_err();
     assert!(matches!(error, StoreError::Newer { known: 0, .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_database_that_another_holds_or_the_system_refuses_is_not_taken_for_a_broken_one() {
+    let place = with_an_export().await;
+    let held = std::fs::File::open(place.database().join("db")).unwrap();
+    held.lock().unwrap();
+    let error = place.open().unwrap_err();
+    assert!(matches!(error, StoreError::System(_)), "{error}");
+    drop(held);
+
+    let (database, elsewhere) = (place.database().join("db"), place.store().join("elsewhere"));
+    std::fs::rename(&database, &elsewhere).unwrap();
+    std::fs::create_dir(&database).unwrap();
+    let error = place.open().unwrap_err();
+    assert!(matches!(error, StoreError::System(_)), "{error}");
+    std::fs::remove_dir(&database).unwrap();
+    std::fs::rename(&elsewhere, &database).unwrap();
+    let (store, report) = place.open().unwrap();
+    assert_eq!(report.restored, None);
+    assert_eq!(read(&store, "late"), Some(note("after the export")));
+}
