@@ -124,13 +124,16 @@ async fn carry_out(batch: &mut Batch, intake: &mut Intake, message: Message, rep
     }
 }
 
-/// Answers an Attention that came while a request ran: what was begun is ended at the border of a token.
+/// Answers an Attention that came while a request ran: what was begun is ended at the border of a token, and the
+/// acknowledgement is a message of its own, as tedious insists.
 async fn interrupted(connected: &Connected, outbound: &Outbound, mut reply: Reply) -> Result<(), Gone> {
     connected.shared.counts.attentions.fetch_add(1, Ordering::Relaxed);
-    if reply.is_closed() {
-        reply.relieve().await?;
-        reply = Reply::new(connected.form.clone(), outbound.clone());
+    if !reply.is_closed() {
+        reply.end(0, None, true);
+        reply.close();
     }
+    reply.relieve().await?;
+    reply = Reply::new(connected.form.clone(), outbound.clone());
     reply.in_transaction = connected.state.lock().await.transaction.is_some();
     reply.attention();
     reply.close();

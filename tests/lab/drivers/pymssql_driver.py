@@ -48,6 +48,13 @@ class Pymssql(DbApi):
             return {"error": "cancelled" if failed["error"] is None else failed["error"], "seconds": failed["seconds"],
                     "same_session": self.one(connection, "SELECT @@SPID")[0] == session}
 
+    def timeout(self, job):
+        with self.open(job, timeout=1) as connection:
+            failed = failing(lambda: self.rows(connection, "WAITFOR DELAY '00:00:30'; SELECT 1"))
+            if failed["error"] and not connection._conn.connected:
+                raise NotApplicable(f"db-lib closes the connection when its query timeout is met (after {failed['seconds']:.1f} s: {failed['error']})")
+            return {**failed, "same_session": self.one(connection, "SELECT 1")[0] == 1}
+
 
 if __name__ == "__main__":
     serve(Pymssql())
