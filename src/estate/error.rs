@@ -81,7 +81,7 @@ pub enum EstateError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// Something depends on it. The operator's side.
-    #[error("{what} is still in use by {count} {by}; remove them first, or ask for all of it to go")]
+    #[error("{what} is still in use (by {by}: {count}); remove them first, or ask for all of it to go")]
     InUse {
         /// What was to be removed.
         what: String,

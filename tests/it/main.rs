@@ -12,6 +12,9 @@
     reason = "tests fail by panicking, and are not the product"
 )]
 
+mod accounts;
+mod admin;
+mod admin_cli;
 mod appliance;
 mod architecture;
 mod audit;
@@ -20,6 +23,7 @@ mod command_line;
 mod dependencies;
 mod dial;
 mod door_limits;
+mod estate;
 mod fuzz_corpus;
 mod gateway_handshake;
 mod gateway_leaks;
@@ -34,9 +38,11 @@ mod process;
 mod process_life;
 mod reference;
 mod sample_server;
+mod sign_in;
 mod store;
 mod support;
 mod tds_differential;
 mod tds_memory;
+mod throttling;
 mod web_pages;
 mod wire_tunnel;

@@ -24,6 +24,8 @@ pub enum GrantRequest {
         login: String,
         /// The SQL login's password.
         password: SentSecret,
+        /// Whether to try the SQL login first. A server that refuses it refuses the grant.
+        check: bool,
     },
     /// All of them.
     List,
@@ -56,6 +58,9 @@ pub struct GrantView {
     pub login: String,
     /// When it was made.
     pub created: String,
+    /// What came of trying the SQL login: in the answer to the grant's making.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 impl GrantRequest {
@@ -72,10 +77,16 @@ impl Admin {
                 let grants = estate.grants()?.into_iter().map(|grant| self.grant_view(grant));
                 return Ok(AdminResponse::Grants(grants.collect::<Result<_, _>>()?));
             }
-            GrantRequest::Add { grantee, database, access, login, password } => {
-                let (grantee, database) = (self.grantee(grantee)?, estate.database(&database)?.id);
-                let new = NewGrant { grantee, database, access, login_user: login, login_password: password.0 };
-                estate.add_grant(actor, new).await?
+            GrantRequest::Add { grantee, database, access, login, password, check } => {
+                let (grantee, database) = (self.grantee(grantee)?, estate.database(&database)?);
+                let check = match check {
+                    true => Some(self.try_login(&database, &login, &password.0).await?),
+                    false => None,
+                };
+                let (database, login_password) = (database.id, password.0);
+                let new = NewGrant { grantee, database, access, login_user: login, login_password };
+                let view = self.grant_view(estate.add_grant(actor, new).await?)?;
+                return Ok(AdminResponse::Grant(GrantView { check, ..view }));
             }
             GrantRequest::Remove(id) => {
                 let id = id.parse().map_err(|_| AdminError::NotAnId(id, "grant"))?;
@@ -98,6 +109,7 @@ impl Admin {
             Grantee::Group(id) => GranteeName::Group(self.group_name(id)?),
         };
         let (database, created) = (self.alias_of(grant.database)?, shown(grant.created));
-        Ok(GrantView { id: grant.id, grantee, database, access: grant.access, login: grant.login_user, created })
+        let (id, access, login) = (grant.id, grant.access, grant.login_user);
+        Ok(GrantView { id, grantee, database, access, login, created, check: None })
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod grant;
 mod group;
 mod live;
+mod login_check;
 mod pass;
 mod secret;
 mod server;

@@ -24,6 +24,9 @@ pub(super) enum Command {
         login: String,
         #[command(flatten)]
         password: PasswordSource,
+        /// Do not try the SQL login at its server first
+        #[arg(long)]
+        no_check: bool,
     },
     /// List grants
     List,
@@ -37,12 +40,13 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(&self, reach: &mut Reach, json: bool) -> anyhow::Result<()> {
         let request = match self {
-            Self::Add { database, to, access, login, password } => GrantRequest::Add {
+            Self::Add { database, to, access, login, password, no_check } => GrantRequest::Add {
                 grantee: to.account_or_group().map_or_else(GranteeName::Group, GranteeName::Account),
                 database: database.clone(),
                 access: *access,
                 login: login.clone(),
                 password: SentSecret(password.take(&format!("Password of the SQL login {login}"))?),
+                check: !no_check,
             },
             Self::List => GrantRequest::List,
             Self::Remove { grant } => GrantRequest::Remove(grant.clone()),

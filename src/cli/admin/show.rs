@@ -240,6 +240,7 @@ fn grant(view: &GrantView) {
         ("database", view.database.clone()),
         ("access", view.access.to_string()),
         ("SQL login", view.login.clone()),
+        ("tried", or_dash(view.check.as_ref())),
     ]);
 }
 
