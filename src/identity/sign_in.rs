@@ -209,3 +209,54 @@ fn throttled(retry_after: std::time::Duration) -> SignInError {
 
 /// In bytes: more than the longest password has in any script.
 const LONGEST_PRESENTED: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use argon2::{Argon2, Params, PasswordHasher as _};
+
+    use super::super::NewAccount;
+    use super::*;
+    use crate::audit::{Actor, Audit};
+    use crate::domain::{Events, Name};
+    use crate::platform::ManualClock;
+    use crate::store::{Store, StoreOptions};
+
+    #[tokio::test]
+    async fn a_record_made_with_former_parameters_is_renewed_at_sign_in_and_ends_no_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::starting_at(Timestamp::from_millis(0));
+        let options = StoreOptions {
+            folder: folder.path().join("store"),
+            master_key_file: folder.path().join("master.key"),
+            tables: super::super::tables(),
+            clock: clock.clone(),
+        };
+        let (store, _) = Store::open(options).unwrap();
+        let audit = Audit::open(&folder.path().join("audit"), clock.clone()).unwrap();
+        let settings = crate::config::SignIn::default();
+        let identity = Identity::open(store.clone(), audit, clock, Events::new(), &settings).unwrap();
+        let new = NewAccount::member(Name::parse("ada").unwrap());
+        let mut account = identity.add_account(&Actor::Console, new).await.unwrap();
+
+        let former = Argon2::from(Params::new(64, 1, 1, None).unwrap());
+        let record = former.hash_password(b"kestrel ferry oxide 71").unwrap().to_string();
+        account.password = Some(PasswordRecord(record.clone()));
+        let (id, changed) = (account.id, account.clone());
+        store.change(move |state| state.put::<Accounts>(&id, &changed)).await.unwrap();
+
+        let sign_in = |secret: &str| {
+            let presented = Presented::Password { name: "ada".into(), secret: Secret::new(secret) };
+            identity.sign_in(presented, IpAddr::from([192, 0, 2, 1]))
+        };
+        assert!(sign_in("not that one either").await.is_err());
+        assert_eq!(identity.account("ada").unwrap().password, account.password, "a wrong password renews nothing");
+        let principal = sign_in("kestrel ferry oxide 71").await.unwrap();
+        let renewed = identity.account("ada").unwrap();
+        let PasswordRecord(text) = renewed.password.unwrap();
+        assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+        assert_eq!(renewed.generation, principal.generation);
+        assert!(identity.still_valid(&principal));
+        identity.inner.memory.forget(id);
+        assert!(sign_in("kestrel ferry oxide 71").await.is_ok(), "the new record is of the same password");
+    }
+}

@@ -80,7 +80,7 @@ impl Admin {
             GrantRequest::Add { grantee, database, access, login, password, check } => {
                 let (grantee, database) = (self.grantee(grantee)?, estate.database(&database)?);
                 let check = match check {
-                    true => Some(self.try_login(&database, &login, &password.0).await?),
+                    true => Some(Box::pin(self.try_login(&database, &login, &password.0)).await?),
                     false => None,
                 };
                 let (database, login_password) = (database.id, password.0);

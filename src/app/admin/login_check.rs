@@ -18,13 +18,14 @@ impl Admin {
         password: &Secret,
     ) -> Result<String, AdminError> {
         let Server { target, .. } = self.estate.server(&database.server.to_string())?;
-        let leg = match upstream::connect(&target, &Ask::default(), &self.dialer).await {
+        let leg = match Box::pin(upstream::connect(&target, &Ask::default(), &self.dialer)).await {
             Ok(leg) => leg,
             Err(error) => return Ok(format!("not tried: {error}")),
         };
         let database = Some(database.name.clone());
         let login = SqlLogin { user: user.to_owned(), password: password.clone(), database };
-        match sql::login(leg.stream, &login, &*self.clock, LIMIT).await {
+        // Boxed: the client's futures are large, and a place for them would be kept on every request's stack.
+        match Box::pin(sql::login(leg.stream, &login, &*self.clock, LIMIT)).await {
             Ok(client) => {
                 if let Err(error) = client.close().await {
                     tracing::debug!(%error, "signing out after trying a SQL login");

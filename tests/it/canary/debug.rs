@@ -30,6 +30,7 @@ fn nothing_that_holds_a_secret_prints_it() {
         access: AccessLevel::Read,
         login: "login".to_owned(),
         password: SentSecret(secret()),
+        check: false,
     });
     let login = Login7 {
         user_name: "ada".to_owned(),
