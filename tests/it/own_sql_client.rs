@@ -172,3 +172,32 @@ async fn garbage_for_an_answer_is_an_error() {
         assert!(outcome.is_err());
     }
 }
+
+#[tokio::test]
+async fn the_sample_server_is_dialled_and_looked_around_in_by_either_way_of_tls() {
+    use gatehouse::sample::{Encryption, Sample, SampleOptions};
+    use gatehouse::upstream::{Ask, Dialer, Target, TlsRule, connect};
+
+    for (encryption, strict) in [(Encryption::FullTls, false), (Encryption::StrictAndTls, true)] {
+        let (clock, tasks) = (gatehouse::platform::SystemClock::new(), gatehouse::platform::Tasks::new());
+        let secret = |text: &str| Secret::new(text);
+        let mut options = SampleOptions::new(secret("administrator"), secret("nordwind"), secret("suedsee"));
+        options.encryption = encryption;
+        let user = options.logins[0].name.clone();
+        let sample = Sample::start(options, &tasks, Arc::clone(&clock) as _).await.unwrap();
+
+        let dialer = Dialer::new(Arc::clone(&clock) as _, LIMIT);
+        let mut target = Target::new("127.0.0.1", sample.address().port());
+        target.tls = TlsRule::Authority { pem: sample.certificate_pem() };
+        let leg = connect(&target, &Ask::default(), &dialer).await.unwrap();
+        assert!(leg.met.verified() && leg.strict == strict);
+        let login = SqlLogin { user: user.clone(), password: secret("nordwind"), database: None };
+        let mut client = sql::login(leg.stream, &login, &*clock, LIMIT).await.unwrap();
+        let inventory = sql::probe(&mut client).await.unwrap();
+        assert_eq!(inventory.login_name, user);
+        // The databases are not compared: the sample server knows HAS_DBACCESS of a constant only.
+        assert!(inventory.version.starts_with("16.") && inventory.edition.contains("sample server"));
+        client.close().await.unwrap();
+        tasks.drain(&*clock, LIMIT).await.unwrap();
+    }
+}

@@ -138,7 +138,10 @@ async fn what_sql_server_refuses_is_refused_with_its_number() {
         ("SELECT @undeclared", 137),
         ("EXEC no_such_procedure", 2812),
         ("INSERT INTO Customers (Name) VALUES (N'x')", 515),
-        ("SET IDENTITY_INSERT Customers ON; INSERT INTO Customers (CustomerID, Name, City, Country, Since, CreditLimit) VALUES (1, N'x', N'x', N'x', '2024-01-01', 1)", 2627),
+        (
+            "SET IDENTITY_INSERT Customers ON; INSERT INTO Customers (CustomerID, Name, City, Country, Since, CreditLimit) VALUES (1, N'x', N'x', N'x', '2024-01-01', 1)",
+            2627,
+        ),
         ("INSERT INTO Customers (CustomerID, Name) VALUES (1, N'x')", 544),
         ("UPDATE Orders SET Status = 'a status too long for it'", 2628),
         ("RAISERROR('out of order %d', 16, 3, 7)", 50000),
@@ -153,7 +156,10 @@ async fn what_sql_server_refuses_is_refused_with_its_number() {
         let number_seen = error_of(&mut sql, text).await;
         // An own error leaves the session as it was.
         assert_eq!(one::<i32>(&mut sql, "SET IDENTITY_INSERT Customers OFF; SELECT 7").await, 7, "{text}");
-        assert!(number_seen == number || (number == 102 && [156, 102, 2812].contains(&number_seen)), "{text}: {number_seen}");
+        assert!(
+            number_seen == number || (number == 102 && [156, 102, 2812].contains(&number_seen)),
+            "{text}: {number_seen}"
+        );
     }
 }
 
@@ -171,7 +177,11 @@ async fn an_error_of_severity_20_ends_the_connection() {
 async fn rows_without_end_stream_and_large_values_travel_both_ways() {
     let (sample, _tasks) = sample(|_| {}).await;
     let mut sql = connect(&sample).await;
-    let mut rows = sql.simple_query("SELECT value, N'row ' + CAST(value AS nvarchar(20)) FROM GENERATE_SERIES(1, 100000)").await.unwrap().into_row_stream();
+    let mut rows = sql
+        .simple_query("SELECT value, N'row ' + CAST(value AS nvarchar(20)) FROM GENERATE_SERIES(1, 100000)")
+        .await
+        .unwrap()
+        .into_row_stream();
     let (mut count, mut sum) = (0, 0i64);
     while let Some(row) = rows.try_next().await.unwrap() {
         count += 1;
@@ -180,7 +190,8 @@ async fn rows_without_end_stream_and_large_values_travel_both_ways() {
     drop(rows);
     assert_eq!((count, sum), (100_000, 5_000_050_000));
     let large = "ä".repeat(2 << 20);
-    let row = sql.query("SELECT DATALENGTH(@P1), @P1", &[&large.as_str()]).await.unwrap().into_row().await.unwrap().unwrap();
+    let row =
+        sql.query("SELECT DATALENGTH(@P1), @P1", &[&large.as_str()]).await.unwrap().into_row().await.unwrap().unwrap();
     assert_eq!(row.get::<i64, _>(0).unwrap(), 4 << 20);
     assert_eq!(row.get::<&str, _>(1).unwrap(), large);
 }
@@ -190,15 +201,33 @@ async fn a_transaction_is_whole_or_nothing_and_nobody_sees_its_middle() {
     let (sample, _tasks) = sample(|_| {}).await;
     let (mut writer, mut reader) = (connect(&sample).await, connect(&sample).await);
     let count = "SELECT COUNT(*) FROM Orders WHERE Status = 'lost'";
-    writer.simple_query("BEGIN TRAN; UPDATE Orders SET Status = 'lost' WHERE OrderID < 10011").await.unwrap().into_results().await.unwrap();
+    writer
+        .simple_query("BEGIN TRAN; UPDATE Orders SET Status = 'lost' WHERE OrderID < 10011")
+        .await
+        .unwrap()
+        .into_results()
+        .await
+        .unwrap();
     assert_eq!(one::<i32>(&mut writer, count).await, 10);
     assert_eq!(one::<i32>(&mut reader, count).await, 0);
     assert_eq!(error_of(&mut reader, "SET LOCK_TIMEOUT 20; DELETE FROM Orders").await, 1222);
-    writer.simple_query("SAVE TRAN here; DELETE FROM Orders; ROLLBACK TRAN here").await.unwrap().into_results().await.unwrap();
+    writer
+        .simple_query("SAVE TRAN here; DELETE FROM Orders; ROLLBACK TRAN here")
+        .await
+        .unwrap()
+        .into_results()
+        .await
+        .unwrap();
     assert_eq!(one::<i32>(&mut writer, "SELECT COUNT(*) FROM Orders").await, 240);
     writer.simple_query("ROLLBACK").await.unwrap().into_results().await.unwrap();
     assert_eq!(one::<i32>(&mut writer, count).await, 0);
-    writer.simple_query("BEGIN TRAN; UPDATE Orders SET Status = 'lost' WHERE OrderID < 10011; COMMIT").await.unwrap().into_results().await.unwrap();
+    writer
+        .simple_query("BEGIN TRAN; UPDATE Orders SET Status = 'lost' WHERE OrderID < 10011; COMMIT")
+        .await
+        .unwrap()
+        .into_results()
+        .await
+        .unwrap();
     assert_eq!(one::<i32>(&mut reader, count).await, 10);
 }
 
@@ -208,14 +237,25 @@ async fn a_transaction_whose_client_leaves_is_rolled_back() {
     let (mut writer, mut other) = (connect(&sample).await, connect(&sample).await);
     writer.simple_query("BEGIN TRAN; DELETE FROM Orders").await.unwrap().into_results().await.unwrap();
     drop(writer);
-    assert_eq!(one::<i32>(&mut other, "UPDATE Orders SET Remark = NULL WHERE OrderID = 10001; SELECT COUNT(*) FROM Orders").await, 240);
+    assert_eq!(
+        one::<i32>(&mut other, "UPDATE Orders SET Remark = NULL WHERE OrderID = 10001; SELECT COUNT(*) FROM Orders")
+            .await,
+        240
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_load_is_typed_checked_and_stored() {
     let (sample, _tasks) = sample(|_| {}).await;
     let mut sql = connect(&sample).await;
-    sql.simple_query("CREATE TABLE dbo.Loaded (id int NOT NULL PRIMARY KEY, name nvarchar(50) NULL, amount float NULL)").await.unwrap().into_results().await.unwrap();
+    sql.simple_query(
+        "CREATE TABLE dbo.Loaded (id int NOT NULL PRIMARY KEY, name nvarchar(50) NULL, amount float NULL)",
+    )
+    .await
+    .unwrap()
+    .into_results()
+    .await
+    .unwrap();
     let mut load = sql.bulk_insert("dbo.Loaded").await.unwrap();
     for id in 0..5_000i32 {
         let name = if id % 7 == 0 { None } else { Some(format!("Nr. {id} ✓")) };
@@ -223,7 +263,14 @@ async fn a_bulk_load_is_typed_checked_and_stored() {
     }
     assert_eq!(load.finalize().await.unwrap().total(), 5_000);
     assert_eq!(sample.bulk_rows(), 5_000);
-    assert_eq!(one::<i32>(&mut sql, "SELECT COUNT(*) FROM dbo.Loaded WHERE name = N'Nr. ' + CAST(id AS nvarchar(9)) + N' ✓' OR name IS NULL").await, 5_000);
+    assert_eq!(
+        one::<i32>(
+            &mut sql,
+            "SELECT COUNT(*) FROM dbo.Loaded WHERE name = N'Nr. ' + CAST(id AS nvarchar(9)) + N' ✓' OR name IS NULL"
+        )
+        .await,
+        5_000
+    );
     assert_eq!(one::<f64>(&mut sql, "SELECT SUM(amount) FROM dbo.Loaded").await, 4_999.0 * 5_000.0 / 8.0);
     let mut again = sql.bulk_insert("dbo.Loaded").await.unwrap();
     again.send((1i32, Some("twice".to_owned()), 1.0f64).into_row()).await.unwrap();
@@ -235,7 +282,14 @@ async fn a_bulk_load_is_typed_checked_and_stored() {
 async fn a_database_that_is_full_says_so() {
     let (sample, _tasks) = sample(|options| options.memory_limit = 1 << 20).await;
     let mut sql = connect(&sample).await;
-    assert_eq!(error_of(&mut sql, "SELECT value AS id, REPLICATE('x', 500) AS pad INTO dbo.Big FROM GENERATE_SERIES(1, 20000)").await, 1105);
+    assert_eq!(
+        error_of(
+            &mut sql,
+            "SELECT value AS id, REPLICATE('x', 500) AS pad INTO dbo.Big FROM GENERATE_SERIES(1, 20000)"
+        )
+        .await,
+        1105
+    );
     assert_eq!(error_of(&mut sql, "SELECT * FROM dbo.Big").await, 208);
 }
 
@@ -248,7 +302,9 @@ async fn routing_is_shown_to_whom_it_is_for() {
     let mut config = config(&sample, EncryptionLevel::Required);
     config.readonly(true);
     match open(&sample, config).await {
-        Err(tiberius::error::Error::Routing { host, port }) => assert_eq!((host.as_str(), port), ("replica.example", 1444)),
+        Err(tiberius::error::Error::Routing { host, port }) => {
+            assert_eq!((host.as_str(), port), ("replica.example", 1444))
+        }
         other => panic!("{:?}", other.map(|_| ())),
     }
 }
