@@ -9,20 +9,12 @@ use tokio::sync::{Notify, mpsc};
 use super::connection::Packet;
 use super::reply::Gone;
 use crate::tds::packet::{HEADER_LEN, PacketHeader};
+use crate::tds::smp::{SMP_HEADER_LEN, SmpHeader, SmpKind};
 
 /// How many packets the other side may send before an ACK.
 const WINDOW: u32 = 4;
 /// The most sessions of one connection.
 const MOST_SESSIONS: usize = 64;
-
-const SYN: u8 = 0x01;
-const ACK: u8 = 0x02;
-const FIN: u8 = 0x04;
-const DATA: u8 = 0x08;
-/// The first byte of an SMP packet.
-pub const SMID: u8 = 0x53;
-/// The length of an SMP header.
-pub const SMP_HEADER: usize = 16;
 
 /// The other side broke the rules of SMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +53,7 @@ impl Place<'_> {
         let framed = self.session.with(|windows| {
             windows.sent = windows.sent.wrapping_add(1);
             windows.promised = windows.received.wrapping_add(WINDOW);
-            frame(DATA, self.session.sid, windows, packet)
+            frame(SmpKind::Data, self.session.sid, windows, packet)
         });
         self.permit.send(framed);
     }
@@ -97,7 +89,7 @@ impl Outgoing {
                 return None;
             }
             windows.promised = windows.received.wrapping_add(WINDOW);
-            Some(frame(ACK, self.sid, windows, &[]))
+            Some(frame(SmpKind::Ack, self.sid, windows, &[]))
         });
         match ack {
             Some(ack) => self.wire.send(ack).await.map_err(|_| Gone),
@@ -107,11 +99,9 @@ impl Outgoing {
 
     /// Says that nothing more comes.
     pub async fn finish(&self) {
-        let fin = self.with(|windows| {
-            windows.closed = true;
-            frame(FIN, self.sid, windows, &[])
-        });
-        let _ = self.wire.send(fin).await;
+        if let Some(fin) = self.last_word() {
+            let _ = self.wire.send(fin).await;
+        }
     }
 
     fn advance(&self, allowed: u32) {
@@ -123,19 +113,23 @@ impl Outgoing {
         self.changed.notify_waiters();
     }
 
+    /// The FIN of this side, once.
+    fn last_word(&self) -> Option<Vec<u8>> {
+        self.with(|windows| {
+            let first = !std::mem::replace(&mut windows.closed, true);
+            first.then(|| frame(SmpKind::Fin, self.sid, windows, &[]))
+        })
+    }
+
     fn close(&self) {
         self.with(|windows| windows.closed = true);
         self.changed.notify_waiters();
     }
 }
 
-fn frame(flags: u8, sid: u16, windows: &Windows, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(SMP_HEADER + payload.len()).unwrap_or(u32::MAX);
-    let mut bytes = vec![SMID, flags];
-    bytes.extend_from_slice(&sid.to_le_bytes());
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&windows.sent.to_le_bytes());
-    bytes.extend_from_slice(&windows.promised.to_le_bytes());
+fn frame(kind: SmpKind, session: u16, windows: &Windows, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(SMP_HEADER_LEN + payload.len()).unwrap_or(u32::MAX);
+    let mut bytes = SmpHeader { kind, session, length, sequence: windows.sent, window: windows.promised }.encode();
     bytes.extend_from_slice(payload);
     bytes
 }
@@ -162,16 +156,10 @@ impl Sessions {
 
     /// Takes an SMP packet; gives back the session that it opens, if it opens one.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Opened>, Broken> {
-        let Some(&[SMID, flags, sid_low, sid_high, _, _, _, _, s0, s1, s2, s3, w0, w1, w2, w3]) =
-            bytes.first_chunk::<SMP_HEADER>()
-        else {
-            return Err(Broken);
-        };
-        let sid = u16::from_le_bytes([sid_low, sid_high]);
-        let (number, window) = (u32::from_le_bytes([s0, s1, s2, s3]), u32::from_le_bytes([w0, w1, w2, w3]));
-        match flags {
-            SYN if self.open.contains_key(&sid) || self.open.len() >= MOST_SESSIONS => Err(Broken),
-            SYN => {
+        let SmpHeader { kind, session: sid, sequence: number, window, .. } = SmpHeader::decode(bytes).map_err(|_| Broken)?;
+        match kind {
+            SmpKind::Syn if self.open.contains_key(&sid) || self.open.len() >= MOST_SESSIONS => Err(Broken),
+            SmpKind::Syn => {
                 let windows = Windows { allowed: window, promised: WINDOW, ..Windows::default() };
                 let outgoing = Arc::new(Outgoing {
                     sid,
@@ -183,13 +171,13 @@ impl Sessions {
                 self.open.insert(sid, (Arc::clone(&outgoing), sender));
                 Ok(Some(Opened { outgoing, inbound }))
             }
-            ACK => {
+            SmpKind::Ack => {
                 self.session(sid)?.0.advance(window);
                 Ok(None)
             }
-            DATA => {
+            SmpKind::Data => {
                 let (outgoing, inbound) = self.session(sid)?;
-                let packet = packet(bytes.get(SMP_HEADER..).unwrap_or_default())?;
+                let packet = packet(bytes.get(SMP_HEADER_LEN..).unwrap_or_default())?;
                 let in_order = outgoing.with(|windows| {
                     let fits = number == windows.received.wrapping_add(1)
                         && windows.promised.wrapping_sub(number).cast_signed() >= 0;
@@ -206,14 +194,14 @@ impl Sessions {
                     _ => Ok(None),
                 }
             }
-            FIN => {
+            SmpKind::Fin => {
                 let (outgoing, _) = self.open.remove(&sid).ok_or(Broken)?;
+                if let Some(fin) = outgoing.last_word() {
+                    let _ = self.wire.try_send(fin);
+                }
                 outgoing.close();
-                let fin = outgoing.with(|windows| frame(FIN, sid, windows, &[]));
-                let _ = self.wire.try_send(fin);
                 Ok(None)
             }
-            _ => Err(Broken),
         }
     }
 

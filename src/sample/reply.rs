@@ -10,6 +10,9 @@ use crate::tds::TdsVersion;
 use crate::tds::packet::{MessageWriter, PacketType, Status};
 use crate::tds::token::{Done, DoneKind, DoneStatus, EnvChange, ServerMessage, Token};
 
+/// DONE's number where no statement is meant, as in the answer to an Attention.
+const NO_COMMAND: u16 = 0xFD;
+
 /// The client is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
@@ -138,7 +141,7 @@ impl Reply {
 
     /// Adds the DONE that answers an Attention.
     pub fn attention(&mut self) {
-        self.push_done(DoneKind::Done, DoneStatus::ATTENTION, 0, None, false);
+        self.push_done(DoneKind::Done, DoneStatus::ATTENTION, NO_COMMAND, None, false);
     }
 
     fn push_done(&mut self, kind: DoneKind, status: DoneStatus, command: u16, rows: Option<u64>, failed: bool) {

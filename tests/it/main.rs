@@ -38,6 +38,7 @@ mod process;
 mod process_life;
 mod reference;
 mod sample_server;
+mod sample_wire;
 mod sign_in;
 mod store;
 mod support;

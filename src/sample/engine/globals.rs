@@ -119,6 +119,14 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
             let id = number(arguments, 0);
             optional(world.tables.iter().find(|table| Some(i64::from(table.id)) == id).map(|table| table.name.clone()))
         }
+        "type_name" => {
+            let id = number(arguments, 0);
+            optional(super::views::ALL_TYPES.into_iter().find(|ty| Some(super::views::type_id(*ty)) == id).map(|ty| ty.name().to_owned()))
+        }
+        "type_id" => {
+            let found = super::views::ALL_TYPES.into_iter().find(|ty| same_name(ty.name(), &first()));
+            Bound::constant(found.map_or(Value::Null, |ty| Value::Int(super::views::type_id(ty))), T::Int)
+        }
         "col_name" => {
             let (id, column) = (number(arguments, 0), number(arguments, 1).and_then(|n| usize::try_from(n - 1).ok()));
             let table = world.tables.iter().find(|table| Some(i64::from(table.id)) == id);

@@ -20,6 +20,8 @@ pub mod run;
 pub mod seed;
 pub mod server;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 pub mod types;
 pub mod value;
 pub mod views;
