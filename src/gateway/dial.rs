@@ -61,7 +61,7 @@ pub(super) async fn dial(
     for hops in 0..=settings.routing_hops {
         let attempt = Attempt { wanted, target: &target, settings, clock };
         match attempt.log_in(dialer).await? {
-            Outcome::In(dialled) => return Ok(Dialled { hops, ..dialled }),
+            Outcome::In(dialled) => return Ok(Dialled { hops, ..*dialled }),
             Outcome::Elsewhere { host, .. } if !own.allows_routing_to(&host) => {
                 return Err(attempt.routing(format!("routing to {host} is not allowed by the server's entry")));
             }
@@ -80,7 +80,7 @@ struct Attempt<'a> {
 }
 
 enum Outcome {
-    In(Dialled),
+    In(Box<Dialled>),
     Elsewhere { host: String, port: u16 },
 }
 
@@ -126,7 +126,7 @@ impl Attempt<'_> {
         match understand(&payload, Asked { login, version: ours.tds_version, fed_auth, session_recovery }) {
             Answer::Welcome(response) => {
                 let address = format!("{}:{}", self.target.host, self.target.port);
-                Ok(Outcome::In(Dialled { stream, response, address, hops: 0, strict }))
+                Ok(Outcome::In(Box::new(Dialled { stream, response, address, hops: 0, strict })))
             }
             Answer::Elsewhere { host, port } => Ok(Outcome::Elsewhere { host, port }),
             Answer::Nonsense(what) => Err(self.not_understood(format!("the login's answer: {what}"))),

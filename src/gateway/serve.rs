@@ -160,7 +160,7 @@ impl Call<'_> {
 
     async fn read_login(&self, stream: &mut ClientStream) -> Option<Login7> {
         let Parts { clock, settings, .. } = self.parts;
-        let limit = usize::try_from(settings.login_size.bytes()).unwrap_or(usize::MAX);
+        let limit = settings.login_size.bytes();
         match within(&**clock, settings.login_timeout, login::read(stream, limit)).await {
             Ok(Ok(login)) => return Some(login),
             Ok(Err(NoLogin::Gone)) => tracing::debug!("the workstation closed before its login"),

@@ -25,6 +25,7 @@ mod dial;
 mod door_limits;
 mod estate;
 mod fuzz_corpus;
+mod gateway_drivers;
 mod gateway_handshake;
 mod gateway_leaks;
 mod gateway_relay;
