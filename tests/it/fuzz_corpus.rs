@@ -40,7 +40,7 @@ fn every_kept_input_passes_its_target() {
 }
 
 #[test]
-fn the_logins_that_drivers_sent_are_read_and_written_again() {
+fn the_logins_that_drivers_sent_are_written_again_byte_for_byte() {
     let logins = kept("login7");
     assert_eq!(logins.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), DRIVERS);
     for (name, bytes) in logins {
@@ -49,15 +49,26 @@ fn the_logins_that_drivers_sent_are_read_and_written_again() {
         assert_eq!(login.database, "sales", "{name}");
         let version = if name == "freetds71" { TdsVersion::V7_1 } else { TdsVersion::V7_4 };
         assert_eq!(login.tds_version, version, "{name}");
-        assert_eq!(Login7::decode(&login.encode().unwrap()), Ok(login), "{name}");
+        assert_eq!(without_idle_offsets(login.encode().unwrap()), without_idle_offsets(bytes), "{name}");
     }
 }
 
+/// A login with zero for the offset of each text that is empty: the drivers differ in what they write there.
+fn without_idle_offsets(mut login: Vec<u8>) -> Vec<u8> {
+    for field in (36..72).step_by(4).chain([78, 82, 86]) {
+        if login[field + 2..field + 4] == [0, 0] {
+            login[field..field + 2].fill(0);
+        }
+    }
+    login
+}
+
 #[test]
-fn the_prelogins_that_drivers_sent_are_read() {
+fn the_prelogins_that_drivers_sent_are_written_again_byte_for_byte() {
     for (name, bytes) in kept("prelogin") {
         let prelogin = PreLogin::decode(&bytes).unwrap();
         assert!(DRIVERS.contains(&name.as_str()) && prelogin.encryption.is_some(), "{name}");
+        assert_eq!(prelogin.encode().unwrap(), bytes, "{name}");
     }
 }
 
