@@ -1,6 +1,5 @@
 //! The open log: the end of the chain, and the segment that it is written to.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::line::{self, SigningKey};
 use super::recover;
 use super::segment::Segment;
 use crate::domain::Timestamp;
+use crate::platform::Lock;
 
 /// The open log.
 pub(super) struct Log {
@@ -22,7 +22,7 @@ pub(super) struct Log {
     pub(super) segment_limit: u64,
     /// What opening found that the log itself has to tell.
     note: Option<String>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Log {

@@ -4,7 +4,7 @@
 //! that never was acknowledged), are kept aside. Where the log ends before its head, the next entry is chained to the
 //! head, so that the gap stays visible for ever.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::AuditError;
 use super::head::{Found, Head};
 use super::line::{self, SigningKey, Tip};
 use super::segment::{self, Segment};
+use crate::platform::Lock;
 
 /// A log that can be written to.
 pub(super) struct Recovered {
@@ -22,20 +23,16 @@ pub(super) struct Recovered {
 }
 
 /// Makes the folder and locks it against other writers.
-pub(super) fn take(folder: &Path) -> Result<File, AuditError> {
+pub(super) fn take(folder: &Path) -> Result<Lock, AuditError> {
     let unwritable = |error: io::Error| AuditError::Unwritable { cause: format!("{}: {error}", folder.display()) };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(unwritable)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    let lock = options.open(folder.join("lock")).map_err(unwritable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(AuditError::InUse { folder: folder.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(unwritable(error)),
+    match Lock::take(&folder.join("lock")).map_err(unwritable)? {
+        Some(lock) => Ok(lock),
+        None => Err(AuditError::InUse { folder: folder.display().to_string() }),
     }
 }
 

@@ -2,12 +2,14 @@
 
 pub mod clock;
 pub mod files;
+pub mod lock;
 pub mod pool;
 pub mod signals;
 pub mod systemd;
 pub mod tasks;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use lock::Lock;
 pub use pool::Pool;
 pub use signals::{Signal, Signals};
 pub use tasks::Tasks;

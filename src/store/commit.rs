@@ -1,6 +1,5 @@
 //! One writer at a time, and one sync of the disk for all commits that wait for one.
 
-use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::engine::{Engine, Writes};
 use super::error::StoreError;
-use crate::platform::Pool;
+use crate::platform::{Lock, Pool};
 
 /// The way of a change into the database and onto the disk.
 pub(super) struct Committer {
@@ -30,12 +29,12 @@ struct Shared {
     /// The first failure of the disk under a commit: from then on nobody knows what it holds.
     fault: OnceLock<String>,
     /// The folder's lock. Last, so that the database is closed before it is given back.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Committer {
     /// The committer of a database, under its folder's lock.
-    pub(super) fn new(engine: Engine, lock: File) -> Self {
+    pub(super) fn new(engine: Engine, lock: Lock) -> Self {
         let shared = Shared {
             engine,
             applied: AtomicU64::new(0),
@@ -122,8 +121,8 @@ mod tests {
     #[tokio::test]
     async fn commits_that_wait_together_share_one_sync_of_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let committer =
-            Committer::new(Engine::open(&folder.path().join("sled")).unwrap(), tempfile::tempfile().unwrap());
+        let lock = Lock::take(&folder.path().join("lock")).unwrap().unwrap();
+        let committer = Committer::new(Engine::open(&folder.path().join("sled")).unwrap(), lock);
         let commit = |number: u8| committer.apply(Writes::from([(vec![number], Some(vec![number]))])).unwrap();
         let numbers: Vec<u64> = (0..10).map(commit).collect();
         let waiting = numbers.iter().map(|number| committer.until_durable(*number));

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use super::error::StoreError;
 use super::files::{file_error, sync_folder, sync_parent};
@@ -32,14 +33,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Opens the database in `folder`, or creates it, and reads it through once, so that damage shows now.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let sled = guarded(|| {
-            sled::Config::new()
-                .path(folder)
-                .cache_capacity(CACHE)
-                .flush_every_ms(Some(FLUSH_EVERY_MS))
-                .mode(sled::Mode::LowSpace)
-                .open()
-        })?;
+        let sled = open_sled(folder)?;
         let path = folder.join(LOG);
         let log = File::open(&path).map_err(file_error("open", &path))?;
         sync_folder(folder)?;
@@ -137,11 +131,33 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     }
 }
 
+/// Opens sled, whose own lock may outlast its owner for a moment: the folder's lock, which we hold, says that it has none.
+fn open_sled(folder: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::new()
+        .path(folder)
+        .cache_capacity(CACHE)
+        .flush_every_ms(Some(FLUSH_EVERY_MS))
+        .mode(sled::Mode::LowSpace);
+    let mut tries = 0;
+    loop {
+        match guarded(|| config.open()) {
+            Err(StoreError::System(error)) if is_lock(&error) && tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(LOCK_WAIT);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Whether sled says that somebody else has its file open; it has only a text for that.
 fn is_lock(error: &std::io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
+/// How often, and after which time, sled's lock is tried again.
+const LOCK_TRIES: u32 = 50;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// The name of the file of sled's log.
 const LOG: &str = "db";
 /// The state is small; sled's own default is a gigabyte.

@@ -1,6 +1,5 @@
 //! Opening: the lock, the keys, the database or what takes its place, the migrations; and what there is to tell.
 
-use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use super::master_key::MasterKey;
 use super::seal::Sealed;
 use super::table::TableInfo;
 use super::{Inner, Store, export, migrate};
-use crate::platform::Clock;
+use crate::platform::{Clock, Lock};
 
 /// How to open the store.
 #[derive(Clone)]
@@ -61,14 +60,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Makes the folder, and locks it against other processes.
-    fn take(folder: PathBuf) -> Result<(Self, File), StoreError> {
+    fn take(folder: PathBuf) -> Result<(Self, Lock), StoreError> {
         make_folder(&folder)?;
         let path = folder.join("lock");
-        let lock = super::files::create(&path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok((Self { folder }, lock)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { folder }),
-            Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
+        match Lock::take(&path).map_err(file_error("lock", &path))? {
+            Some(lock) => Ok((Self { folder }, lock)),
+            None => Err(StoreError::InUse { folder }),
         }
     }
 
