@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::refusal::Notice;
+use crate::door::reset_on_close;
 use crate::platform::Clock;
 use crate::platform::clock::within;
 use crate::tds::token::{ServerMessage, error_response};
@@ -34,12 +35,6 @@ impl ClientStream {
         };
         reset_on_close(tcp);
     }
-}
-
-/// Lets the next close of `tcp` be a reset.
-pub(super) fn reset_on_close(tcp: &TcpStream) {
-    // Where the option cannot be set the close is an ordinary one.
-    let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
 /// Writes an error as a message of its own, the way a server refuses a login or ends a session.

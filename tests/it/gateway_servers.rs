@@ -123,6 +123,16 @@ async fn only_features_that_were_asked_for_and_may_travel_do() {
 }
 
 #[tokio::test]
+async fn session_recovery_passes_both_ways_where_the_policy_allows_it() {
+    let rig = Rig::with(config::Gateway { session_recovery: true, ..config::Gateway::default() }).await;
+    let recovery = |data: &[u8]| vec![Feature { id: FeatureId::SESSION_RECOVERY, data: data.to_vec() }];
+    rig.peer.set(|manners| manners.features = recovery(&[1, 2]));
+    let tokens = rig.call().await.log_in(&Login7 { features: recovery(&[7; 54]), ..wish() }).await.tokens();
+    assert!(tokens.contains(&Token::FeatureExtAck(recovery(&[1, 2]))), "{tokens:?}");
+    assert_eq!(rig.peer.last_login().features, recovery(&[7; 54]));
+}
+
+#[tokio::test]
 async fn mars_is_granted_only_as_far_as_the_server_has_it() {
     let rig = Rig::start().await;
     let asked = PreLogin { mars: Some(true), ..prelogin() };
