@@ -101,6 +101,11 @@ impl Appliance {
         self.certificate.authority().map(Authority::root_pem)
     }
 
+    /// The certificate that is shown today, in PEM form, without its chain: what some drivers compare with.
+    pub fn certificate_pem(&self) -> String {
+        self.certificate.certificates().current().leaf_pem()
+    }
+
     /// The state and the services over it.
     pub fn state(&self) -> &State {
         &self.state

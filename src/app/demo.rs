@@ -71,8 +71,10 @@ pub struct Access {
     pub account: String,
     /// Its password.
     pub password: String,
-    /// The certificate to trust, in PEM form.
+    /// The authority to trust, in PEM form.
     pub ca_file: PathBuf,
+    /// The gateway's own certificate, in PEM form, for drivers that compare instead of trusting (`ServerCertificate=`).
+    pub certificate_file: PathBuf,
     /// An administrator's account.
     pub admin_account: String,
     /// Its password.
@@ -122,8 +124,10 @@ impl Demo {
         set_up_grant(state, server, &application).await?;
 
         let (ca_file, server_ca_file) = (folder.join("authority.pem"), folder.join("sample-server.pem"));
+        let certificate_file = folder.join("certificate.pem");
         let authority = appliance.authority_pem().context("the demonstration has an authority of its own")?;
         files::write_public(&ca_file, authority.as_bytes())?;
+        files::write_public(&certificate_file, appliance.certificate_pem().as_bytes())?;
         files::write_public(&server_ca_file, sample.certificate_pem().as_bytes())?;
         let access = Access {
             sql_host: "localhost".to_owned(),
@@ -133,6 +137,7 @@ impl Demo {
             account: ACCOUNT.to_owned(),
             password: password.expose().to_owned(),
             ca_file,
+            certificate_file,
             admin_account: ADMINISTRATOR.to_owned(),
             admin_password: admin_password.expose().to_owned(),
             server_port: sample.address().port(),

@@ -96,7 +96,7 @@ Paste one of these:
 
   sqlcmd -S {host},{port} -d {database} -U {account} -P '{password}' -N -C -Q 'SELECT TOP 5 * FROM dbo.Customers'
 
-  Driver={{ODBC Driver 18 for SQL Server}};Server={host},{port};Database={database};UID={account};PWD={{{password}}};Encrypt=strict;ServerCertificate={ca}
+  Driver={{ODBC Driver 18 for SQL Server}};Server={host},{port};Database={database};UID={account};PWD={{{password}}};Encrypt=strict;ServerCertificate={certificate}
 
   python3 -c \"import pytds; print(pytds.connect('{host}', '{database}', '{account}', '{password}', port={port}, cafile='{ca}').cursor().execute('SELECT DB_NAME(), SUSER_SNAME()').fetchall())\"
 
@@ -108,6 +108,7 @@ Administer it, for example:
 Ctrl-C ends it.
 ",
         url = access.https_url,
+        certificate = access.certificate_file.display(),
         file = file.display(),
         folder = file.parent().unwrap_or(Path::new(".")).display(),
     ));

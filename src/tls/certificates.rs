@@ -77,6 +77,11 @@ impl KeyAndChain {
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert
     }
+
+    /// The certificate itself, without its chain, in PEM form.
+    pub fn leaf_pem(&self) -> String {
+        self.chain().first().map(|leaf| super::root::pem("CERTIFICATE", leaf)).unwrap_or_default()
+    }
 }
 
 impl std::fmt::Debug for KeyAndChain {
