@@ -13,8 +13,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::alias::Alias;
 use super::counters::Tally;
-use super::framing::{Breach, Carries, Flow, LONGEST_UNIT, first_unit};
+use super::framing::{Breach, Carries, Flow, LONGEST_UNIT, Unit, first_unit};
 
 /// One direction.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Lane {
     /// The reader's side has closed.
     closed: bool,
     tally: Tally,
+    /// What the database is called by the workstation, where the SQL Server calls it otherwise.
+    alias: Option<Alias>,
 }
 
 /// Why a lane stopped.
@@ -66,7 +69,13 @@ impl Lane {
             multiplexed: false,
             closed: false,
             tally: Tally::default(),
+            alias: None,
         }
+    }
+
+    /// A lane of requests in which `USE alias` is understood.
+    pub(super) fn translating(alias: Option<Alias>) -> Self {
+        Self { alias, ..Self::new(Flow::Requests) }
     }
 
     /// Moves bytes until both sides have to be waited for; ready when the lane has stopped for good.
@@ -155,7 +164,7 @@ impl Lane {
 
     fn find_units(&mut self) -> Result<(), Breach> {
         while let Some(unit) = first_unit(self.flow, self.buffer.get(self.whole..self.end).unwrap_or_default())? {
-            self.whole += unit.length;
+            self.whole += self.translate(&unit).unwrap_or(unit.length);
             self.between_messages = unit.carries != Carries::Part;
             self.multiplexed |= unit.multiplexed;
             self.tally.packets += 1;
@@ -163,6 +172,24 @@ impl Lane {
             self.tally.messages += u64::from(unit.carries == Carries::Last);
         }
         Ok(())
+    }
+
+    /// Puts another packet in the place of one that names the alias; the length of the new one. Drivers wait for each
+    /// answer, so such a packet is alone in the buffer; where it is not, it passes as it is and the buffer keeps its bounds.
+    fn translate(&mut self, unit: &Unit) -> Option<usize> {
+        let alias = self.alias.as_ref()?;
+        let begins = unit.multiplexed || self.between_messages;
+        let alone = self.start == self.whole && self.whole + unit.length == self.end;
+        if unit.carries != Carries::Last || !begins || !alone {
+            return None;
+        }
+        let other = alias.translated(self.buffer.get(self.whole..self.end)?)?;
+        let size = self.buffer.len();
+        self.buffer.truncate(self.whole);
+        self.buffer.extend_from_slice(&other);
+        self.end = self.buffer.len();
+        self.buffer.resize(size.max(self.end), 0);
+        Some(other.len())
     }
 
     /// The end of what may go out in one write.

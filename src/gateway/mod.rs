@@ -8,9 +8,11 @@
 //! | `refusal` | every way to say no: the table of error numbers and texts |
 //! | `dial`, `rewrite`, `answer` | to the SQL Server with an edited login; its answer, cleaned |
 //! | `relay`, `lane`, `framing` | packets both ways, until one side ends |
+//! | `alias` | the one statement that is changed on its way: `USE alias` |
 //! | `registry`, `session`, `counters`, `watch` | the live sessions: listed, limited, ended, re-checked |
 //! | `record` | what the audit holds about them |
 
+mod alias;
 mod answer;
 mod authenticate;
 mod client;

@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::alias::Alias;
 use super::counters::Counters;
 use super::framing::{Breach, Flow};
 use super::lane::{Lane, Stop};
@@ -41,9 +42,9 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    /// A relay between two connections that are logged in.
-    pub(super) fn new(client: C, server: S) -> Self {
-        Self { client, server, up: Lane::new(Flow::Requests), down: Lane::new(Flow::Responses) }
+    /// A relay between two connections that are logged in. `alias` where the SQL Server calls the database otherwise.
+    pub(super) fn new(client: C, server: S, alias: Option<Alias>) -> Self {
+        Self { client, server, up: Lane::translating(alias), down: Lane::new(Flow::Responses) }
     }
 
     /// Relays until one side ends. Dropping the future loses nothing: [`Relay::part`] goes on from there.
@@ -124,7 +125,7 @@ mod tests {
     fn between(pipe: usize) -> (DuplexStream, Relay<DuplexStream, DuplexStream>, DuplexStream) {
         let (client, near) = duplex(pipe);
         let (far, server) = duplex(pipe);
-        (client, Relay::new(near, far), server)
+        (client, Relay::new(near, far, None), server)
     }
 
     fn counters() -> Counters {

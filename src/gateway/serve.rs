@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tracing::Instrument as _;
 
+use super::alias::Alias;
 use super::authenticate::{identify, way};
 use super::client::{self, ClientStream, FAREWELL, close};
 use super::dial::{Dialled, NotDialled, Wanted, dial};
@@ -276,7 +277,8 @@ impl Call<'_> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let clock = &*self.parts.clock;
-        let mut relay = Relay::new(stream, server);
+        let alias = Alias::new(place.route.alias.as_str(), &place.route.database_name, version);
+        let mut relay = Relay::new(stream, server, alias);
         let why = tokio::select! {
             biased;
             why = place.ended() => why,

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use gatehouse::audit::Actor;
+use gatehouse::identity::Alteration;
+use gatehouse::upstream::TlsRule;
+
 use crate::support::appliance::{TestAppliance, scalar};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,8 +31,6 @@ async fn the_sample_servers_own_login_opens_nothing_at_the_gateway() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disabled_account_loses_its_session_and_stays_out() {
-    use gatehouse::audit::Actor;
-    use gatehouse::identity::Alteration;
     let house = TestAppliance::start().await;
     let mut client = house.ada().await;
     assert_eq!(scalar(&mut client, "SELECT 'still here'").await.unwrap(), "still here");
@@ -66,7 +68,6 @@ async fn after_a_restart_workstations_find_the_same_authority_and_the_same_accou
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_that_is_retargeted_leads_elsewhere_and_the_workstation_changes_nothing() {
-    use gatehouse::audit::Actor;
     let house = TestAppliance::start().await;
     let mut client = house.ada().await;
     let estate = &house.state().estate;
@@ -85,8 +86,14 @@ async fn an_alias_that_is_retargeted_leads_elsewhere_and_the_workstation_changes
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_server_shows_another_certificate_nobody_gets_through_to_it() {
     let house = TestAppliance::start().await;
-    house.demo.sample.change_certificate().unwrap();
     let access = &house.demo.access;
+    let (estate, sample) = (&house.state().estate, &house.demo.sample);
+    let server = estate.server("sample").unwrap();
+    let mut pinned = server.target;
+    pinned.tls = TlsRule::Certificate { sha256: sample.certificate_sha256() };
+    estate.set_target(&Actor::Console, server.id, pinned).await.unwrap();
+    assert_eq!(scalar(&mut house.ada().await, "SELECT DB_NAME()").await.unwrap(), "Nordwind");
+    sample.change_certificate().unwrap();
     let text = house.connect("ada", &access.password, "trade").await.err().unwrap().to_string();
     assert!(text.contains("certificate"), "{text}");
     assert!(!text.contains("127.0.0.1"), "a member does not learn where the server is: {text}");
@@ -104,8 +111,20 @@ async fn a_server_that_is_down_is_told_in_one_sentence_and_heals_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_that_says_use_with_the_alias_is_understood() {
+    let house = TestAppliance::start().await;
+    let mut client = house.ada().await;
+    client.simple_query("use [trade]").await.unwrap().into_results().await.unwrap();
+    assert_eq!(scalar(&mut client, "SELECT DB_NAME()").await.unwrap(), "Nordwind");
+    let other = match client.simple_query("use [other]").await {
+        Ok(stream) => stream.into_results().await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert!(other.is_err(), "other names are the server's to refuse");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_grants_of_a_removed_account_go_with_it() {
-    use gatehouse::audit::Actor;
     let house = TestAppliance::start().await;
     let state = house.state();
     let ada = state.identity.account("ada").unwrap();
