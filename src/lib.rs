@@ -18,49 +18,49 @@
 //!
 //! `domain` and `tds` know no tokio. `store` alone names sled, `sql` alone names tiberius.
 
-/// r0: pure types: ids, secrets, sides, access levels, events, timestamps.
+// r0: pure types: ids, secrets, sides, access levels, events, timestamps.
 pub mod domain;
 
-/// r1: the settings: sections, sources and their precedence, provenance, the generated reference.
+// r1: the settings: sections, sources and their precedence, provenance, the generated reference.
 pub mod config;
-/// r1: what the operating system gives: clock, signals, files and rights, tasks, bounded pools, systemd.
+// r1: what the operating system gives: clock, signals, files and rights, tasks, bounded pools, systemd.
 pub mod platform;
-/// r1: MS-TDS without I/O: packets, PRELOGIN, LOGIN7, tokens, SMP, requests.
+// r1: MS-TDS without I/O: packets, PRELOGIN, LOGIN7, tokens, SMP, requests.
 pub mod tds;
 
-/// r2: the appliance's own SQL client over tiberius.
+// r2: the appliance's own SQL client over tiberius.
 pub mod sql;
-/// r2: typed tables over sled, transactions, migrations, sealing of secrets, export.
+// r2: typed tables over sled, transactions, migrations, sealing of secrets, export.
 pub mod store;
-/// r2: logs, with secrets kept out.
+// r2: logs, with secrets kept out.
 pub mod telemetry;
-/// r2: TDS over tokio: packet reading and writing, TLS inside PRELOGIN.
+// r2: TDS over tokio: packet reading and writing, TLS inside PRELOGIN.
 pub mod wire;
 
-/// r3: the append-only, hash-chained record of who did what.
+// r3: the append-only, hash-chained record of who did what.
 pub mod audit;
-/// r3: the certificates that the appliance shows: own authority, files, resolver with hot swap.
+// r3: the certificates that the appliance shows: own authority, files, resolver with hot swap.
 pub mod tls;
-/// r3: the way to a SQL Server: addresses, PRELOGIN, TLS by the server's rule, what was met there.
+// r3: the way to a SQL Server: addresses, PRELOGIN, TLS by the server's rule, what was met there.
 pub mod upstream;
 
-/// r4: listeners, bound first and served later; limits on what has not signed in; the sniffer of first bytes.
+// r4: listeners, bound first and served later; limits on what has not signed in; the sniffer of first bytes.
 pub mod door;
-/// r4: servers, databases, grants and their SQL logins.
+// r4: servers, databases, grants and their SQL logins.
 pub mod estate;
-/// r4: accounts, groups, devices, passes, tokens, passwords, throttling.
+// r4: accounts, groups, devices, passes, tokens, passwords, throttling.
 pub mod identity;
 
-/// r5: TDS sessions: handshake, sign-in, authorisation, dial, relay, registry.
+// r5: TDS sessions: handshake, sign-in, authorisation, dial, relay, registry.
 pub mod gateway;
-/// r5: the sample SQL Server that `demo` and the tests run against.
+// r5: the sample SQL Server that `demo` and the tests run against.
 pub mod sample;
 
-/// r6: the pages and endpoints served over HTTPS.
+// r6: the pages and endpoints served over HTTPS.
 pub mod web;
 
-/// r7: composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
+// r7: composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
 pub mod app;
 
-/// r8: the command line, one file a command.
+// r8: the command line, one file a command.
 pub mod cli;

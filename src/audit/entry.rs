@@ -43,7 +43,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// An entry to be written. Texts are cut at [`TEXT_LIMIT`] characters, so that nobody can fill the log with one.
+/// An entry to be written. Texts are cut at `TEXT_LIMIT` characters, so that nobody can fill the log with one.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub(super) actor: Actor,
@@ -128,7 +128,7 @@ impl Entry {
         self
     }
 
-    /// Anything else worth keeping; never a secret. At most [`DETAILS_LIMIT`] of them.
+    /// Anything else worth keeping; never a secret. At most `DETAILS_LIMIT` of them.
     pub fn detail(mut self, key: &'static str, value: impl std::fmt::Display) -> Self {
         if self.details.len() < DETAILS_LIMIT {
             self.details.insert(key, cut(&value.to_string()));

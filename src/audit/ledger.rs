@@ -7,6 +7,9 @@
 //! * recorded, but then not kept (the disk failed, the appliance was killed in between): the audit tells of a change
 //!   too many, and, where the appliance still lives, a second entry says that it failed. There is never a change that
 //!   the audit does not tell of.
+//!
+//! Once begun, a change is driven to its end: who may be dropped in between (a page whose reader leaves) runs it in a
+//! task of its own, or else what listens for it may learn of it late.
 
 use std::sync::Arc;
 

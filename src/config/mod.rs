@@ -1,6 +1,6 @@
 //! The settings: what can be set, where a value comes from, and what refuses the start.
 //!
-//! A section is a file here and a struct. One declaration of each field ([`section!`](section)) makes the struct, its parser, the
+//! A section is a file here and a struct. One declaration of each field (`section!`) makes the struct, its parser, the
 //! reference page and the example file, so that they cannot disagree. Precedence: flag, environment (`GATEHOUSE_<SECTION>_<KEY>`,
 //! or the same with `_FILE` for a file that holds the value), `gatehouse.toml`, default. This room alone reads the environment.
 

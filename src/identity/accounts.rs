@@ -194,7 +194,7 @@ impl Identity {
 }
 
 impl Alteration {
-    fn apply(self: &Self, account: &mut Account) {
+    fn apply(&self, account: &mut Account) {
         match self {
             Self::Enable => account.enabled = true,
             Self::Disable => account.enabled = false,

@@ -118,10 +118,9 @@ impl Drop for Leaving<'_> {
         let mut under_way = lock(&self.memory.under_way);
         // Two are left when nobody else takes part: the list's and this one. A finished one takes no newcomers: the next
         // attempt is a new one, and is counted as such.
-        if self.cell.initialized() || Arc::strong_count(self.cell) <= 2 {
-            if under_way.get(&self.mark).is_some_and(|listed| Arc::ptr_eq(listed, self.cell)) {
-                under_way.remove(&self.mark);
-            }
+        let is_over = self.cell.initialized() || Arc::strong_count(self.cell) <= 2;
+        if is_over && under_way.get(&self.mark).is_some_and(|listed| Arc::ptr_eq(listed, self.cell)) {
+            under_way.remove(&self.mark);
         }
     }
 }

@@ -4,12 +4,12 @@
 //! What is promised:
 //!
 //! * A change is kept whole or not at all, also across a crash, and there is one writer at a time ([`Store::change`]).
-//! * `change` returns only when the disk has it: sled's own flush does not sync, so [`commit`] syncs its file, once
+//! * `change` returns only when the disk has it: sled's own flush does not sync, so `commit` syncs its file, once
 //!   for all commits that wait.
 //! * Opening never destroys: a database that cannot be opened is moved aside, the newest verified export takes its
 //!   place, and the [`OpenReport`] says so.
 //! * Values are JSON under 4 KiB; secrets in them are [`Sealed`] under a data key that a master key outside the folder
-//!   wraps ([`seal`], [`master_key`]).
+//!   wraps (`seal`, `master_key`).
 //!
 //! In the folder: `sled/` (the database), `data.key` (the wrapped data key), `exports/`, `lock`, and
 //! `sled.broken-<time>/` when a database had to be moved aside.

@@ -31,7 +31,7 @@ impl ServerConfigs {
     }
 }
 
-/// The one provider of cryptography, cut down to [`SUITES`].
+/// The one provider of cryptography, cut down to `SUITES`.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites: SUITES.to_vec(), ..aws_lc_rs::default_provider() })
 }

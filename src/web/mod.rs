@@ -1,6 +1,6 @@
 //! The pages and endpoints served over HTTPS.
 //!
-//! [`router`] is everything that answers; [`serve`] carries one connection from its TLS handshake to its end. Handlers
+//! [`router`] is everything that answers; [`serve()`] carries one connection from its TLS handshake to its end. Handlers
 //! extract, ask one service, and render; what they share lives in [`headers`] (security headers and the request id),
 //! [`problem`] (errors as documents) and [`assets`] (what is packed into the binary).
 
