@@ -108,7 +108,7 @@ fuzz() {
         cargo install --quiet --locked --root "$tools" cargo-fuzz || return 1
     fi
     local target good=0 bad=0
-    for target in $(cd tests && PATH="$PWD/.tools/bin:$PATH" cargo +nightly fuzz list --fuzz-dir fuzz); do
+    for target in $(PATH="$PWD/$tools/bin:$PATH" cargo +nightly fuzz list --fuzz-dir tests/fuzz); do
         if fuzz_one "$target"; then good=$((good + 1)); else bad=$((bad + 1)); echo "FAILED: $target"; fi
     done
     echo "$good passed, $bad failed"

@@ -27,7 +27,7 @@ fn panic_everywhere() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let tasks = gatehouse::platform::Tasks::new();
-        tasks.spawn("canary", async { Err::<(), _>(CANARY.to_owned()).unwrap() }).await.unwrap();
+        tasks.spawn("canary", async { std::hint::black_box(Err::<(), _>(CANARY.to_owned())).unwrap() }).await.unwrap();
     });
 }
 
