@@ -106,6 +106,8 @@ pub fn decide(
     let database = database.name.clone();
     let packet_size = match usize::try_from(asked.packet_size).unwrap_or(0) {
         0 => 4096,
+        // A packet has to fit into one record of TLS.
+        size if opened.encrypted => size.clamp(512, 16_383),
         size => size.clamp(512, 32_767),
     };
     let read_only = asked.type_flags.contains(TypeFlags::READ_ONLY_INTENT);

@@ -156,7 +156,8 @@ impl Sessions {
 
     /// Takes an SMP packet; gives back the session that it opens, if it opens one.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Opened>, Broken> {
-        let SmpHeader { kind, session: sid, sequence: number, window, .. } = SmpHeader::decode(bytes).map_err(|_| Broken)?;
+        let SmpHeader { kind, session: sid, sequence: number, window, .. } =
+            SmpHeader::decode(bytes).map_err(|_| Broken)?;
         match kind {
             SmpKind::Syn if self.open.contains_key(&sid) || self.open.len() >= MOST_SESSIONS => Err(Broken),
             SmpKind::Syn => {

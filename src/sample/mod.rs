@@ -28,6 +28,7 @@ mod reply;
 mod rpc;
 mod sample;
 mod session;
+mod simple;
 mod state;
 mod transaction;
 

@@ -23,7 +23,13 @@ pub struct Answer {
 impl Answer {
     /// Columns by name and type; rows of as many values.
     pub fn new(columns: &[(&str, T)], rows: Vec<Vec<Value>>) -> Self {
-        let column = |(name, ty): &(&str, T)| OutColumn { name: (*name).to_owned(), ty: *ty, nullable: true, identity: false, stored: false };
+        let column = |(name, ty): &(&str, T)| OutColumn {
+            name: (*name).to_owned(),
+            ty: *ty,
+            nullable: true,
+            identity: false,
+            stored: false,
+        };
         Self { columns: columns.iter().map(column).collect(), rows: rows.into_iter().map(Row::from).collect() }
     }
 }
@@ -39,7 +45,10 @@ struct Given<'a> {
 impl Given<'_> {
     fn find(&self, name: &str) -> Option<&Param> {
         let place = self.names.iter().position(|known| *known == name);
-        self.params.iter().find(|param| param.name.trim_start_matches('@') == name).or_else(|| place.and_then(|place| self.params.get(place)).filter(|param| param.name.is_empty()))
+        self.params
+            .iter()
+            .find(|param| param.name.trim_start_matches('@') == name)
+            .or_else(|| place.and_then(|place| self.params.get(place)).filter(|param| param.name.is_empty()))
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, SqlError> {
@@ -77,7 +86,14 @@ impl Run<'_> {
                 return Ok(());
             }
             "sp_who" | "sp_who2" => {
-                let columns = [("spid", T::SmallInt), ("status", T::NChar(30)), ("loginame", SYSNAME), ("hostname", SYSNAME), ("dbname", SYSNAME), ("cmd", SYSNAME)];
+                let columns = [
+                    ("spid", T::SmallInt),
+                    ("status", T::NChar(30)),
+                    ("loginame", SYSNAME),
+                    ("hostname", SYSNAME),
+                    ("dbname", SYSNAME),
+                    ("cmd", SYSNAME),
+                ];
                 let row = |session: &super::SessionInfo| {
                     let running = session.spid == world.facts.spid;
                     vec![
@@ -101,13 +117,25 @@ impl Run<'_> {
             }
             "sp_tables" => {
                 let given = given(&["table_name", "table_owner", "table_qualifier", "table_type"]);
-                let columns = [("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("TABLE_TYPE", T::VarChar(32)), ("REMARKS", T::VarChar(254))];
+                let columns = [
+                    ("TABLE_QUALIFIER", SYSNAME),
+                    ("TABLE_OWNER", SYSNAME),
+                    ("TABLE_NAME", SYSNAME),
+                    ("TABLE_TYPE", T::VarChar(32)),
+                    ("REMARKS", T::VarChar(254)),
+                ];
                 let mut rows = Vec::new();
                 let types = given.text("table_type")?.unwrap_or_default();
                 if types.is_empty() || types.to_uppercase().contains("TABLE") {
                     for table in world.tables.iter() {
                         if given.allows("table_name", &table.name)? && given.allows("table_owner", "dbo")? {
-                            rows.push(vec![Value::text(&database), Value::text("dbo"), Value::text(&table.name), Value::text("TABLE"), Value::Null]);
+                            rows.push(vec![
+                                Value::text(&database),
+                                Value::text("dbo"),
+                                Value::text(&table.name),
+                                Value::text("TABLE"),
+                                Value::Null,
+                            ]);
                         }
                     }
                 }
@@ -129,8 +157,14 @@ impl Run<'_> {
             }
             "sp_pkeys" => {
                 let given = given(&["table_name", "table_owner", "table_qualifier"]);
-                let columns =
-                    [("TABLE_QUALIFIER", SYSNAME), ("TABLE_OWNER", SYSNAME), ("TABLE_NAME", SYSNAME), ("COLUMN_NAME", SYSNAME), ("KEY_SEQ", T::SmallInt), ("PK_NAME", SYSNAME)];
+                let columns = [
+                    ("TABLE_QUALIFIER", SYSNAME),
+                    ("TABLE_OWNER", SYSNAME),
+                    ("TABLE_NAME", SYSNAME),
+                    ("COLUMN_NAME", SYSNAME),
+                    ("KEY_SEQ", T::SmallInt),
+                    ("PK_NAME", SYSNAME),
+                ];
                 let mut rows = Vec::new();
                 for table in world.tables.iter() {
                     if let (true, Some(key)) = (given.allows("table_name", &table.name)?, &table.primary_key) {
@@ -151,7 +185,8 @@ impl Run<'_> {
             }
             "sp_bcp_dbcmptlevel" => Answer::new(&[("cmptlevel", T::TinyInt)], vec![vec![Value::Int(160)]]),
             "sp_tablecollations" | "sp_tablecollations_90" | "sp_tablecollations_100" => {
-                let text = given(&["object"]).text("object")?.ok_or_else(|| SqlError::missing_parameter(name, "@object"))?;
+                let text =
+                    given(&["object"]).text("object")?.ok_or_else(|| SqlError::missing_parameter(name, "@object"))?;
                 let table = world.table(&parse::object_name(text.trim_start_matches('.'))?)?;
                 collations(&table)
             }
@@ -164,8 +199,10 @@ impl Run<'_> {
                 special_columns(world.tables.iter().map(AsRef::as_ref), &given)?
             }
             "sp_datatype_info" | "sp_datatype_info_90" | "sp_datatype_info_100" | "sp_datatype_info_170" => {
-                let wanted = given(&["data_type"]).find("data_type").map(Param::int).transpose()?.flatten().unwrap_or(0);
-                let mut rows: Vec<(i64, Vec<Value>)> = views::ALL_TYPES.into_iter().map(|ty| (odbc(ty).0, type_row(ty))).collect();
+                let wanted =
+                    given(&["data_type"]).find("data_type").map(Param::int).transpose()?.flatten().unwrap_or(0);
+                let mut rows: Vec<(i64, Vec<Value>)> =
+                    views::ALL_TYPES.into_iter().map(|ty| (odbc(ty).0, type_row(ty))).collect();
                 rows.retain(|(number, _)| wanted == 0 || *number == wanted);
                 rows.sort_by_key(|(number, _)| *number);
                 Answer::new(&TYPES, rows.into_iter().map(|(_, row)| row).collect())
@@ -180,7 +217,12 @@ impl Run<'_> {
                 let text = given.text("tsql")?.ok_or_else(|| SqlError::missing_parameter(name, "@tsql"))?;
                 describe::undeclared(world, &text, &given.text("params")?.unwrap_or_default())?
             }
-            "sp_server_info" | "sp_fkeys" | "sp_stored_procedures" | "sp_table_privileges" | "sp_column_privileges" | "sp_helptext" => {
+            "sp_server_info"
+            | "sp_fkeys"
+            | "sp_stored_procedures"
+            | "sp_table_privileges"
+            | "sp_column_privileges"
+            | "sp_helptext" => {
                 return Err(SqlError::unsupported(format!("The procedure {plain}")).into());
             }
             _ => return Err(SqlError::unknown_procedure(name).state(62).into()),
@@ -278,7 +320,9 @@ fn column_row(database: &str, table: &Table, column: &super::engine::storage::Co
     let numeric = matches!(ty.family(), Family::Integer | Family::Decimal | Family::Float);
     let name = if column.identity.is_some() { format!("{} identity", ty.name()) } else { ty.name().to_owned() };
     let scale = match ty.family() {
-        Family::Integer | Family::Decimal | Family::DateTime | Family::Time | Family::Offset => Value::Int(views::facets(ty).1),
+        Family::Integer | Family::Decimal | Family::DateTime | Family::Time | Family::Offset => {
+            Value::Int(views::facets(ty).1)
+        }
         _ => Value::Null,
     };
     let textual = matches!(ty.family(), Family::Text | Family::Binary);
@@ -307,7 +351,8 @@ fn column_row(database: &str, table: &Table, column: &super::engine::storage::Co
 
 /// What bulk load asks before it begins: the collation of each column of text.
 fn collations(table: &Table) -> Answer {
-    let columns = [("colid", T::Int), ("name", SYSNAME), ("tds_collation_100", T::Binary(5)), ("collation_100", SYSNAME)];
+    let columns =
+        [("colid", T::Int), ("name", SYSNAME), ("tds_collation_100", T::Binary(5)), ("collation_100", SYSNAME)];
     let row = |(column, number): (&super::engine::storage::Column, i64)| {
         let textual = column.ty.family() == Family::Text && column.ty != T::Xml;
         let (bytes, name) = if textual {
@@ -320,7 +365,11 @@ fn collations(table: &Table) -> Answer {
     Answer::new(&columns, table.columns.iter().zip(1..).map(row).collect())
 }
 
-fn statistics<'t>(database: &str, tables: impl Iterator<Item = &'t Table>, given: &Given<'_>) -> Result<Answer, SqlError> {
+fn statistics<'t>(
+    database: &str,
+    tables: impl Iterator<Item = &'t Table>,
+    given: &Given<'_>,
+) -> Result<Answer, SqlError> {
     let columns = [
         ("TABLE_QUALIFIER", SYSNAME),
         ("TABLE_OWNER", SYSNAME),
@@ -344,7 +393,18 @@ fn statistics<'t>(database: &str, tables: impl Iterator<Item = &'t Table>, given
         let count = Value::Int(i64::try_from(table.len()).unwrap_or(0));
         let head = || vec![Value::text(database), Value::text("dbo"), Value::text(&table.name)];
         let mut row = head();
-        row.extend([Value::Null, Value::Null, Value::Null, Value::Int(0), Value::Null, Value::Null, Value::Null, count.clone(), Value::Int(1), Value::Null]);
+        row.extend([
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::Int(0),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            count.clone(),
+            Value::Int(1),
+            Value::Null,
+        ]);
         rows.push(row);
         for (place, number) in table.primary_key.iter().flat_map(|key| &key.columns).zip(1..) {
             let column = table.columns.get(*place).map_or("", |column| column.name.as_str());
@@ -384,7 +444,9 @@ fn special_columns<'t>(tables: impl Iterator<Item = &'t Table>, given: &Given<'_
         if !given.allows("table_name", &table.name)? {
             continue;
         }
-        for column in table.primary_key.iter().flat_map(|key| &key.columns).filter_map(|place| table.columns.get(*place)) {
+        for column in
+            table.primary_key.iter().flat_map(|key| &key.columns).filter_map(|place| table.columns.get(*place))
+        {
             rows.push(vec![
                 Value::Int(1),
                 Value::text(&column.name),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::batch::{Flow, Outcome, Problem, Run};
 use super::codec;
 use super::engine::ast::{Body, ObjectName, Query};
+use super::engine::bound::OuterRow;
 use super::engine::convert::assign;
 use super::engine::error::SqlError;
 use super::engine::permission::{Right, check};
@@ -49,7 +50,7 @@ impl Run<'_> {
             return self.stream(&planned.columns, rows, limit).await;
         }
         let Some(rows) = rows else { return Ok(Flow::Next) };
-        self.assign_variables(&planned, rows).await
+        if planned.gathers { self.gather_variables(&planned).await } else { self.assign_variables(&planned, rows).await }
     }
 
     /// Sends columns and rows.
@@ -93,6 +94,42 @@ impl Run<'_> {
         let table = Arc::new(Table::of_rows("sys", "result", names, rows));
         let rows = run::open(&Arc::new(plan::Plan::Scan(table)), &None)?;
         self.stream(columns, Some(rows), u64::MAX).await
+    }
+
+    /// `SELECT @a = @a + …`: each row looks at what the rows before it left in the variables.
+    async fn gather_variables(&mut self, planned: &Planned) -> Outcome {
+        let plan::Plan::Project(input, items) = &*planned.plan else {
+            return Err(SqlError::unsupported("OFFSET in a SELECT that gathers its rows in a variable").into());
+        };
+        let mut rows = run::open(input, &None)?;
+        let (mut count, mut weight) = (0i64, 0usize);
+        loop {
+            match rows.next()? {
+                Step::Row(row) => {
+                    let value = |name: &String| self.variables.get(name).map_or(Value::Null, |(_, value)| value.clone());
+                    let around = OuterRow { row: planned.assigned.iter().map(value).collect(), outer: None };
+                    weight += super::engine::value::weight(&around.row);
+                    let around = Some(Arc::new(around));
+                    for (name, item) in planned.assigned.iter().zip(items) {
+                        let ty = self.variables.get(name).ok_or_else(|| SqlError::undeclared(name))?.0;
+                        let value = super::engine::convert::cast(&item.eval(&row, &around)?, item.ty, ty, 0)?;
+                        self.variables.insert(name.clone(), (ty, value));
+                    }
+                    count += 1;
+                    // What grows with each row is copied with each row: the whole of it is bounded.
+                    if weight > MOST_GATHERED {
+                        return Err(SqlError::query_memory().into());
+                    }
+                    if count % 64 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Step::Busy => tokio::task::yield_now().await,
+                Step::End => break,
+            }
+        }
+        (self.rowcount, self.error) = (count, 0);
+        Ok(Flow::Next)
     }
 
     async fn assign_variables(&mut self, planned: &Planned, mut rows: Rows) -> Outcome {

@@ -11,7 +11,7 @@ use crate::tds::packet::{MessageWriter, PacketType, Status};
 use crate::tds::token::{Done, DoneKind, DoneStatus, EnvChange, ServerMessage, Token};
 
 /// DONE's number where no statement is meant, as in the answer to an Attention.
-const NO_COMMAND: u16 = 0xFD;
+pub const NO_COMMAND: u16 = 0xFD;
 
 /// The client is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::connection::Packet;
 use super::engine::server::SessionInfo;
 use super::login::{SignedIn, reset_done};
-use super::reply::{Form, Gone, Outbound, Reply};
+use super::reply::{Form, Gone, NO_COMMAND, Outbound, Reply};
 use super::sample::Shared;
 use super::state::State;
 use crate::tds::packet::{Message, PacketType, Progress, Reassembler, Status};
@@ -124,17 +124,19 @@ async fn carry_out(batch: &mut Batch, intake: &mut Intake, message: Message, rep
     }
 }
 
-/// Answers an Attention that came while a request ran: what was begun is ended at the border of a token, and the
-/// acknowledgement is a message of its own, as tedious insists.
+/// Answers an Attention that came while a request ran: the answer that was begun ends at the border of a token, and the
+/// Attention's own answer is a message of its own, which drivers wait for.
 async fn interrupted(connected: &Connected, outbound: &Outbound, mut reply: Reply) -> Result<(), Gone> {
     connected.shared.counts.attentions.fetch_add(1, Ordering::Relaxed);
+    let in_transaction = connected.state.lock().await.transaction.is_some();
     if !reply.is_closed() {
-        reply.end(0, None, true);
+        reply.in_transaction = in_transaction;
+        reply.end(NO_COMMAND, None, true);
         reply.close();
     }
     reply.relieve().await?;
-    reply = Reply::new(connected.form.clone(), outbound.clone());
-    reply.in_transaction = connected.state.lock().await.transaction.is_some();
+    let mut reply = Reply::new(connected.form.clone(), outbound.clone());
+    reply.in_transaction = in_transaction;
     reply.attention();
     reply.close();
     reply.relieve().await

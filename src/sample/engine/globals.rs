@@ -121,7 +121,12 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
         }
         "type_name" => {
             let id = number(arguments, 0);
-            optional(super::views::ALL_TYPES.into_iter().find(|ty| Some(super::views::type_id(*ty)) == id).map(|ty| ty.name().to_owned()))
+            optional(
+                super::views::ALL_TYPES
+                    .into_iter()
+                    .find(|ty| Some(super::views::type_id(*ty)) == id)
+                    .map(|ty| ty.name().to_owned()),
+            )
         }
         "type_id" => {
             let found = super::views::ALL_TYPES.into_iter().find(|ty| same_name(ty.name(), &first()));

@@ -15,7 +15,13 @@ use crate::domain::{Secret, Timestamp};
 use crate::platform::ManualClock;
 
 fn world() -> World {
-    let login = Login { name: "ada".into(), password: Secret::new("x"), database: "Nordwind".into(), access: Access::Owner, administrator: false };
+    let login = Login {
+        name: "ada".into(),
+        password: Secret::new("x"),
+        database: "Nordwind".into(),
+        access: Access::Owner,
+        administrator: false,
+    };
     let databases = seed::databases().into_iter().map(Arc::new).collect();
     let clock = ManualClock::starting_at(Timestamp::from_millis(1_795_000_000_000));
     let server = Arc::new(Server::new("SAMPLE".into(), databases, vec![login.clone()], 1 << 30, clock));
@@ -60,7 +66,16 @@ fn rows(text: &str) -> Result<Vec<String>, SqlError> {
         _ => "NULL".to_owned(),
     };
     let rows = run::collect(&planned.plan, &None)?;
-    Ok(rows.iter().map(|row| row.iter().zip(&planned.columns).map(|(value, column)| shown(value, column.ty)).collect::<Vec<_>>().join("|")).collect())
+    Ok(rows
+        .iter()
+        .map(|row| {
+            row.iter()
+                .zip(&planned.columns)
+                .map(|(value, column)| shown(value, column.ty))
+                .collect::<Vec<_>>()
+                .join("|")
+        })
+        .collect())
 }
 
 fn one(text: &str) -> String {
@@ -87,7 +102,10 @@ fn expressions_have_the_values_and_types_that_sql_server_gives_them() {
         ("SELECT LEN('abc  '), DATALENGTH(N'abc'), UPPER('aé'), REPLACE('aba', 'a', 'x')", "3|6|AÉ|xbx"),
         ("SELECT SUBSTRING('abcdef', 2, 3), LEFT('abc', 2), RIGHT('abc', 2), CHARINDEX('c', 'abc')", "bcd|ab|bc|3"),
         ("SELECT CONVERT(varchar(10), CAST('2026-11-21' AS date), 104)", "21.11.2026"),
-        ("SELECT DATEADD(month, 1, CAST('2026-01-31' AS date)), DATEDIFF(day, '2026-01-01', '2026-03-01')", "2026-02-28|59"),
+        (
+            "SELECT DATEADD(month, 1, CAST('2026-01-31' AS date)), DATEDIFF(day, '2026-01-01', '2026-03-01')",
+            "2026-02-28|59",
+        ),
         ("SELECT YEAR('2026-11-21'), DATEPART(weekday, '2026-11-21')", "2026|7"),
         ("SELECT TRY_CAST('x' AS int), CAST('true' AS bit), CAST(0x0102 AS int)", "NULL|1|258"),
         ("SELECT ROUND(2.567, 1), FLOOR(-1.5), ABS(-3), POWER(2, 10)", "2.600|-2|3|1024"),
@@ -107,10 +125,16 @@ fn queries_join_group_sort_and_combine() {
     for (text, value) in [
         ("SELECT TOP 2 ProductID FROM Products ORDER BY ProductID DESC", "24/23"),
         ("SELECT COUNT(*), MIN(OrderID), MAX(OrderID) FROM Orders", "240|10001|10240"),
-        ("SELECT Category, COUNT(*) AS n FROM Products GROUP BY Category HAVING COUNT(*) > 5 ORDER BY n DESC, Category", ""),
+        (
+            "SELECT Category, COUNT(*) AS n FROM Products GROUP BY Category HAVING COUNT(*) > 5 ORDER BY n DESC, Category",
+            "",
+        ),
         ("SELECT COUNT(*) FROM Customers c JOIN Orders o ON o.CustomerID = c.CustomerID", "240"),
         ("SELECT COUNT(*) FROM (VALUES (1), (2)) a(x) LEFT JOIN (VALUES (2), (3)) b(y) ON x = y WHERE y IS NULL", "1"),
-        ("SELECT x, y FROM (VALUES (1), (2)) a(x) FULL JOIN (VALUES (2), (3)) b(y) ON x = y ORDER BY ISNULL(x, y)", "1|NULL/2|2/NULL|3"),
+        (
+            "SELECT x, y FROM (VALUES (1), (2)) a(x) FULL JOIN (VALUES (2), (3)) b(y) ON x = y ORDER BY ISNULL(x, y)",
+            "1|NULL/2|2/NULL|3",
+        ),
         ("SELECT DISTINCT x FROM (VALUES (2), (1), (2)) a(x) ORDER BY x", "1/2"),
         ("SELECT value FROM GENERATE_SERIES(1, 10) ORDER BY value OFFSET 3 ROWS FETCH NEXT 2 ROWS ONLY", "4/5"),
         ("SELECT 1 UNION ALL SELECT 1 UNION SELECT 2 ORDER BY 1", "1/2"),
@@ -118,11 +142,20 @@ fn queries_join_group_sort_and_combine() {
         ("SELECT SUM(value), AVG(value), COUNT(DISTINCT value % 2) FROM GENERATE_SERIES(1, 4)", "10|2|2"),
         ("SELECT value % 2, SUM(value) FROM GENERATE_SERIES(1, 4) GROUP BY value % 2 ORDER BY 1", "0|6/1|4"),
         ("WITH big AS (SELECT value AS v FROM GENERATE_SERIES(1, 100)) SELECT COUNT(*) FROM big WHERE v > 90", "10"),
-        ("SELECT COUNT(*) FROM Customers c WHERE EXISTS (SELECT 1 FROM Orders o WHERE o.CustomerID = c.CustomerID AND o.Status = 'never')", "0"),
-        ("SELECT (SELECT MAX(LineNumber) FROM OrderLines l WHERE l.OrderID = o.OrderID) FROM Orders o WHERE o.OrderID IN (SELECT MIN(OrderID) FROM Orders)", "*"),
+        (
+            "SELECT COUNT(*) FROM Customers c WHERE EXISTS (SELECT 1 FROM Orders o WHERE o.CustomerID = c.CustomerID AND o.Status = 'never')",
+            "0",
+        ),
+        (
+            "SELECT (SELECT MAX(LineNumber) FROM OrderLines l WHERE l.OrderID = o.OrderID) FROM Orders o WHERE o.OrderID IN (SELECT MIN(OrderID) FROM Orders)",
+            "*",
+        ),
         ("SELECT ROW_NUMBER() OVER (ORDER BY x DESC), x FROM (VALUES (1), (2)) a(x) ORDER BY x", "2|1/1|2"),
         ("SELECT name FROM sys.tables ORDER BY name", "Customers/OrderLines/Orders/Products"),
-        ("SELECT DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Products' AND COLUMN_NAME = 'UnitPrice'", "decimal"),
+        (
+            "SELECT DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Products' AND COLUMN_NAME = 'UnitPrice'",
+            "decimal",
+        ),
         ("SELECT name FROM sys.databases ORDER BY database_id", "master/tempdb/Nordwind"),
         ("SELECT COUNT(*) FROM Nordwind.dbo.Orders", "240"),
     ] {
@@ -193,7 +226,8 @@ proptest::proptest! {
 }
 
 const WORDS: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "(", ")", ",", "a", "[b]", "1", "'x'", "@v", "=", "+", "-", "*", "IN", "LIKE", "BETWEEN", "AND", "NOT", "NULL", "CASE", "WHEN", "THEN", "END",
-    "INSERT", "INTO", "VALUES", "UPDATE", "SET", "DELETE", "CREATE", "TABLE", "int", "DECLARE", "IF", "ELSE", "BEGIN", "TRAN", "COMMIT", "EXEC", "UNION", "ALL", "ORDER", "BY",
-    "GROUP", "JOIN", "ON", "AS", ".", ";", "TOP", "WITH", "OVER", "BULK", "DISTINCT", "{", "}", "fn",
+    "SELECT", "FROM", "WHERE", "(", ")", ",", "a", "[b]", "1", "'x'", "@v", "=", "+", "-", "*", "IN", "LIKE",
+    "BETWEEN", "AND", "NOT", "NULL", "CASE", "WHEN", "THEN", "END", "INSERT", "INTO", "VALUES", "UPDATE", "SET",
+    "DELETE", "CREATE", "TABLE", "int", "DECLARE", "IF", "ELSE", "BEGIN", "TRAN", "COMMIT", "EXEC", "UNION", "ALL",
+    "ORDER", "BY", "GROUP", "JOIN", "ON", "AS", ".", ";", "TOP", "WITH", "OVER", "BULK", "DISTINCT", "{", "}", "fn",
 ];

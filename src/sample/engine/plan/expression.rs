@@ -25,13 +25,15 @@ pub struct Binder<'a> {
     around: Option<&'a Around<'a>>,
     planner: Option<&'a Planner<'a>>,
     pub(super) grouping: Option<RefCell<Grouping>>,
+    /// Variables that change from row to row; they stand in the row around.
+    pub(super) live: &'a [String],
     depth: Cell<usize>,
 }
 
 impl<'a> Binder<'a> {
     /// For expressions over these columns.
     pub fn new(world: &'a World, scope: &'a Scope) -> Self {
-        Self { world, scope, around: None, planner: None, grouping: None, depth: Cell::new(0) }
+        Self { world, scope, around: None, planner: None, grouping: None, live: &[], depth: Cell::new(0) }
     }
 
     /// The same inside a query.
@@ -155,6 +157,9 @@ impl<'a> Binder<'a> {
             return globals::global(self.world, name).ok_or_else(|| SqlError::undeclared(name));
         }
         let (ty, value) = self.world.variable(name)?;
+        if let Some(place) = self.live.iter().position(|live| live == name) {
+            return Ok(Bound { kind: Kind::Outer(1, place), ty: *ty, nullable: true });
+        }
         Ok(Bound { nullable: true, ..Bound::constant(value.clone(), *ty) })
     }
 

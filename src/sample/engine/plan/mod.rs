@@ -86,6 +86,9 @@ pub struct Planned {
     pub columns: Vec<OutColumn>,
     /// For a SELECT that assigns: the variable that each column goes to.
     pub assigned: Vec<String>,
+    /// Whether what it assigns looks at what the rows before assigned: such values are bound to the row around, which
+    /// holds the variables.
+    pub gathers: bool,
 }
 
 /// Plans a query.

@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
         if how == Combine::Union {
             plan = Arc::new(Plan::Distinct(plan));
         }
-        Ok(Planned { plan, columns, assigned: Vec::new() })
+        Ok(Planned { plan, columns, assigned: Vec::new(), gathers: false })
     }
 
     fn select(&self, select: &Select, order: &[Order], around: Option<&Around<'_>>) -> Result<Planned, SqlError> {
@@ -156,7 +156,16 @@ impl<'a> Planner<'a> {
             || select.having.is_some()
             || items.iter().any(|item| contains_aggregate(&item.value))
             || order.iter().any(|order| contains_aggregate(&order.by));
+        let assigned = assigned(&select.items)?;
+        let gathers = select.from.is_some()
+            && items.iter().any(|item| assigned.iter().any(|variable| mentions(&item.value, variable)));
+        if gathers && (select.top.is_some() || select.distinct) {
+            return Err(SqlError::unsupported("TOP or DISTINCT in a SELECT that gathers its rows in a variable"));
+        }
         let mut binder = Binder::within(self, &scope, around);
+        if gathers {
+            binder.live = &assigned;
+        }
         if grouped {
             let groups = select.group.iter().map(|group| binder.scalar(group)).collect::<Result<_, _>>()?;
             binder.grouping = Some(RefCell::new(Grouping { groups, aggregates: Vec::new() }));
@@ -209,7 +218,7 @@ impl<'a> Planner<'a> {
         if take.is_some() {
             plan = Arc::new(Plan::Slice { input: plan, skip: 0, take });
         }
-        Ok(Planned { plan, columns, assigned: assigned(&select.items)? })
+        Ok(Planned { plan, columns, assigned, gathers })
     }
 
     /// The select list with every `*` written out.
@@ -254,9 +263,6 @@ impl<'a> Planner<'a> {
                 }
                 Item::Assign { variable, value } => {
                     self.world.variable(variable)?;
-                    if select.from.is_some() && mentions(value, variable) {
-                        return Err(SqlError::unsupported("A SELECT that gathers its rows in a variable"));
-                    }
                     items.push(Named { value: value.clone(), name: String::new() });
                 }
             }
