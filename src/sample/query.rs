@@ -50,7 +50,11 @@ impl Run<'_> {
             return self.stream(&planned.columns, rows, limit).await;
         }
         let Some(rows) = rows else { return Ok(Flow::Next) };
-        if planned.gathers { self.gather_variables(&planned).await } else { self.assign_variables(&planned, rows).await }
+        if planned.gathers {
+            self.gather_variables(&planned).await
+        } else {
+            self.assign_variables(&planned, rows).await
+        }
     }
 
     /// Sends columns and rows.
@@ -106,7 +110,8 @@ impl Run<'_> {
         loop {
             match rows.next()? {
                 Step::Row(row) => {
-                    let value = |name: &String| self.variables.get(name).map_or(Value::Null, |(_, value)| value.clone());
+                    let value =
+                        |name: &String| self.variables.get(name).map_or(Value::Null, |(_, value)| value.clone());
                     let around = OuterRow { row: planned.assigned.iter().map(value).collect(), outer: None };
                     weight += super::engine::value::weight(&around.row);
                     let around = Some(Arc::new(around));
