@@ -17,7 +17,7 @@ const ADD: u8 = 5;
 const MULTIPLY: u8 = 6;
 
 /// The most operators of one expression, which bounds the depth of its tree.
-const MOST_OPERATORS: usize = 500;
+const MOST_OPERATORS: usize = 250;
 
 impl Parser {
     /// A condition or a value.
@@ -35,16 +35,17 @@ impl Parser {
         let mut left = self.operand(lowest)?;
         // A chain of one level is read without recursion, but becomes a deep tree: operators are counted.
         while self.operators < MOST_OPERATORS {
-            self.operators += 1;
             if COMPARE >= lowest
                 && let Some(predicate) = self.predicate(&left)?
             {
+                self.operators += 1;
                 left = predicate;
                 continue;
             }
             let Some((operator, level)) = self.operator().filter(|(_, level)| *level >= lowest) else {
                 return Ok(left);
             };
+            self.operators += 1;
             self.at += 1;
             let right = self.nested(|p| p.climb(level + 1))?;
             left = Expr::Binary(Box::new(left), operator, Box::new(right));

@@ -194,6 +194,9 @@ impl<'a> Binder<'a> {
 
     fn call(&self, expr: &Expr) -> Result<Bound, SqlError> {
         let Expr::Call { name, arguments, star, over, .. } = expr else { return Err(SqlError::syntax("")) };
+        if over.is_some() {
+            return Err(SqlError::unsupported(format!("The window function {}", name.to_uppercase())));
+        }
         if aggregate::is_aggregate(name) {
             return Err(SqlError::new(
                 147,
@@ -201,8 +204,8 @@ impl<'a> Binder<'a> {
                 "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
             ));
         }
-        if over.is_some() || *star {
-            return Err(SqlError::unsupported(format!("The window function {}", name.to_uppercase())));
+        if *star {
+            return Err(SqlError::syntax("*"));
         }
         if name == "iif" {
             let [condition, then, otherwise] = arguments.as_slice() else {
@@ -230,7 +233,7 @@ impl<'a> Binder<'a> {
         if operator.compares() {
             return compare(operator, left, right);
         }
-        let (mut lt, mut rt) = (left.ty, right.ty);
+        let (mut lt, mut rt) = (exact_literal(&left, right.ty), exact_literal(&right, left.ty));
         if left.is_null_constant() {
             lt = rt;
         }
@@ -340,6 +343,17 @@ fn compare(operator: Operator, left: Bound, right: Bound) -> Result<Bound, SqlEr
         return Err(SqlError::clash(left.ty, right.ty));
     }
     Ok(Bound::condition(Kind::Compare(operator, Box::new(left.cast_to(common)), Box::new(right.cast_to(common)))))
+}
+
+/// The type of an operand; a whole number that is written beside an exact one is as precise as it has digits.
+fn exact_literal(bound: &Bound, beside: SqlType) -> SqlType {
+    match (&bound.kind, beside) {
+        (Kind::Const(Value::Int(n)), SqlType::Decimal { .. }) => {
+            let digits = n.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+            SqlType::Decimal { precision: u8::try_from(digits).unwrap_or(19), scale: 0 }
+        }
+        _ => bound.ty,
+    }
 }
 
 fn is_predicate(expr: &Expr) -> bool {
