@@ -89,13 +89,30 @@ fn furnish(folder: &Path, sample: &Sample, told: &mut String) -> Vec<String> {
         (&["database", "add", "good", "--server", "sample", "--name", "Nordwind"], ""),
         (&["database", "add", "refused", "--server", "sample", "--name", "Suedsee"], ""),
         (&["grant", "add", "good", "--account", "ada", "--login", "nordwind_app", "--password-stdin"], SQL),
-        (&["grant", "add", "refused", "--account", "ada", "--login", "suedsee_app", "--password-stdin"], WRONG_SQL),
+        (
+            &[
+                "grant",
+                "add",
+                "refused",
+                "--account",
+                "ada",
+                "--login",
+                "suedsee_app",
+                "--password-stdin",
+                "--no-check",
+            ],
+            WRONG_SQL,
+        ),
         (&["account", "list"], ""),
         (&["grant", "list"], ""),
         (&["server", "list"], ""),
     ] {
         told.push_str(&done(folder, arguments, input));
     }
+    let tried = ["admin", "grant", "add", "good", "--account", "eve", "--login", "suedsee_app", "--password-stdin"];
+    let refused = ask(folder, &tried, WRONG_SQL);
+    assert_eq!(refused.status.code(), Some(1), "the server refuses this SQL login");
+    told.push_str(&String::from_utf8_lossy(&refused.stderr));
     [&["pass", "issue", "ada"][..], &["device", "add", "ws-1", "--account", "ada"], &["token", "issue", "ada"]]
         .map(|arguments| generated(&done(folder, arguments, "")))
         .to_vec()
