@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::admin::{Admin, LiveSessions};
@@ -192,21 +193,32 @@ fn tell(report: &OpenReport) {
     }
 }
 
-/// Grants go with the account or group that they were given to.
+/// Grants go with the account or group that they were given to. The event line holds one end of a channel and nothing of
+/// the estate, which holds the event line: otherwise neither would ever be let go.
 fn forget_what_is_gone(state: &State, tasks: &Tasks) {
-    let (estate, runner) = (state.estate.clone(), tasks.clone());
+    let (gone, mut told) = mpsc::unbounded_channel();
     state.events.listen(move |event| {
         let grantee = match event {
             Event::AccountRemoved(id) => Grantee::Account(*id),
             Event::GroupRemoved(id) => Grantee::Group(*id),
             _ => return,
         };
-        let estate = estate.clone();
-        runner.spawn("grants of who is gone", async move {
-            // What is left behind reaches nobody: the id that it was given to is never made again.
-            if let Err(error) = estate.forget_grantee(&Actor::Appliance, grantee).await {
-                tracing::warn!(%error, "the grants of a removed account or group are still listed");
+        // Nobody listens any more once the appliance stops; the next start finds grants that reach nobody.
+        let _ = gone.send(grantee);
+    });
+    let (estate, stopping) = (state.estate.clone(), tasks.stopping());
+    tasks.spawn("grants of who is gone", async move {
+        let forgetting = async {
+            while let Some(grantee) = told.recv().await {
+                // What is left behind reaches nobody: the id that it was given to is never made again.
+                if let Err(error) = estate.forget_grantee(&Actor::Appliance, grantee).await {
+                    tracing::warn!(%error, "the grants of a removed account or group are still listed");
+                }
             }
-        });
+        };
+        tokio::select! {
+            () = forgetting => {}
+            () = stopping => {}
+        }
     });
 }
