@@ -193,7 +193,7 @@ impl Parser {
             }
             return self.insert();
         }
-        if self.word("update") { self.update() } else { self.delete() }
+        if self.is_word("update") { self.update() } else { self.delete() }
     }
 
     fn insert(&mut self) -> Result<Kind, SqlError> {
