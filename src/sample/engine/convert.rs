@@ -262,7 +262,7 @@ fn to_text(value: &Value, from: SqlType, style: i64) -> Result<Arc<str>, SqlErro
 }
 
 fn float_text(number: f64, style: i64) -> String {
-    if style != 0 {
+    if matches!(style, 1..=3) {
         return format!("{number:e}");
     }
     let rounded: f64 = format!("{number:.5e}").parse().unwrap_or(number);
