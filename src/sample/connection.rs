@@ -12,7 +12,7 @@ use super::handshake::{self, Io};
 use super::login::{self, SignedIn, TurnedAway};
 use super::mars::Sessions;
 use super::reply::Outbound;
-use super::sample::Shared;
+use super::running::Shared;
 use super::session::{Channel, Connected, run};
 use crate::platform::Tasks;
 use crate::platform::clock::within;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::server::{Login, SessionInfo};
 use super::handshake::Opened;
-use super::sample::Shared;
+use super::running::Shared;
 use crate::domain::Secret;
 use crate::tds::login7::{Feature, FeatureId, Login7, OptionFlags2, OptionFlags3, TypeFlags};
 use crate::tds::packet::{PacketHeader, PacketType, Progress, Reassembler, Status, packetise};

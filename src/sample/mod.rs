@@ -26,7 +26,7 @@ mod procedures;
 mod query;
 mod reply;
 mod rpc;
-mod sample;
+mod running;
 mod session;
 mod simple;
 mod state;
@@ -34,7 +34,7 @@ mod transaction;
 
 pub use engine::server::{Access, SessionInfo};
 pub use options::{Encryption, Routing, SampleLogin, SampleOptions};
-pub use sample::{Sample, SampleError};
+pub use running::{Sample, SampleError};
 
 /// The version that PRELOGIN and LOGINACK show: the generation of SQL Server that this is a model of, and a build that
 /// none of them has.

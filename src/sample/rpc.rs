@@ -146,7 +146,7 @@ impl Run<'_> {
     }
 
     /// Carries out a procedure.
-    async fn procedure(&mut self, name: &str, params: &mut Vec<Param>) -> Result<(), Problem> {
+    async fn procedure(&mut self, name: &str, params: &mut [Param]) -> Result<(), Problem> {
         let plain =
             name.trim_end_matches(";1").rsplit('.').next().unwrap_or(name).trim_matches(['[', ']', '"']).to_lowercase();
         match plain.as_str() {
@@ -252,7 +252,7 @@ fn optional_text(params: &[Param], place: usize) -> Result<Option<String>, SqlEr
     params.get(place).map(Param::text).transpose().map(Option::flatten)
 }
 
-fn give_back(params: &mut Vec<Param>, place: usize, handle: i32) {
+fn give_back(params: &mut [Param], place: usize, handle: i32) {
     if let Some(param) = params.get_mut(place) {
         (param.ty, param.value, param.output) = (SqlType::Int, Value::Int(handle.into()), true);
     }

@@ -11,7 +11,7 @@ use super::connection::Packet;
 use super::engine::server::SessionInfo;
 use super::login::{SignedIn, reset_done};
 use super::reply::{Form, Gone, NO_COMMAND, Outbound, Reply};
-use super::sample::Shared;
+use super::running::Shared;
 use super::state::State;
 use crate::tds::packet::{Message, PacketType, Progress, Reassembler, Status};
 

@@ -126,9 +126,7 @@ pub fn parse(text: &str) -> Option<Parsed> {
         return Some(Parsed { days: Some(DAYS_TO_1900), ticks: Some(0), offset: None });
     }
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 8 && !rest.contains(':')
-        || digits == 8 && rest.as_bytes().get(8).is_some_and(|c| matches!(c, b' ' | b'T'))
-    {
+    if digits == 8 && (!rest.contains(':') || rest.as_bytes().get(8).is_some_and(|c| matches!(c, b' ' | b'T'))) {
         let number: u32 = rest.get(..8)?.parse().ok()?;
         parsed.days = Some(days(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)?);
         rest = rest.get(8..)?;

@@ -204,7 +204,7 @@ fn no_nesting_exhausts_the_stack() {
     for text in [
         format!("SELECT {}1{}", "(".repeat(5_000), ")".repeat(5_000)),
         format!("SELECT 1{}", " + 1".repeat(5_000)),
-        format!("SELECT {}1", "-".repeat(1) + &" -".repeat(5_000)),
+        format!("SELECT {}1", " -".repeat(5_000)),
         format!("SELECT * FROM {}x{}", "(".repeat(5_000), ")".repeat(5_000)),
         format!("SELECT 1 WHERE {} 1 = 1", "NOT ".repeat(5_000)),
         format!("{}SELECT 1", "IF 1 = 1 ".repeat(5_000)),

@@ -295,9 +295,9 @@ impl SqlType {
             T::Int | T::Real | T::SmallMoney | T::SmallDateTime => 4,
             T::BigInt | T::Float | T::Money | T::DateTime => 8,
             T::Decimal { precision, .. } => match precision {
-                ..=9 => 5,
-                ..=19 => 9,
-                ..=28 => 13,
+                0..=9 => 5,
+                10..=19 => 9,
+                20..=28 => 13,
                 _ => 17,
             },
             T::Date => 3,

@@ -130,7 +130,7 @@ impl Parser {
             select.into = Some(self.object_name()?);
         }
         if self.word("from") {
-            select.from = Some(self.from_list()?);
+            select.from = Some(self.sources()?);
         }
         if self.word("where") {
             select.filter = Some(self.expression()?);
@@ -210,7 +210,7 @@ impl Parser {
         }
     }
 
-    pub(super) fn from_list(&mut self) -> Result<From, SqlError> {
+    pub(super) fn sources(&mut self) -> Result<From, SqlError> {
         let mut left = self.joined()?;
         while self.sign(",") {
             let right = self.joined()?;
@@ -286,7 +286,7 @@ impl Parser {
             return Ok(From::Derived { query, alias, columns });
         }
         self.need_sign("(")?;
-        let inner = self.from_list()?;
+        let inner = self.sources()?;
         self.need_sign(")")?;
         Ok(inner)
     }

@@ -269,7 +269,7 @@ impl Parser {
             }
         }
         let output = self.output()?;
-        let (from, filter) = self.from_and_where()?;
+        let (from, filter) = self.sources_and_filter()?;
         Ok(Kind::Update { table, top, set, output, from, filter })
     }
 
@@ -280,12 +280,12 @@ impl Parser {
         let table = self.object_name()?;
         self.table_hints()?;
         let output = self.output()?;
-        let (from, filter) = self.from_and_where()?;
+        let (from, filter) = self.sources_and_filter()?;
         Ok(Kind::Delete { table, top, output, from, filter })
     }
 
-    fn from_and_where(&mut self) -> Result<(Option<From>, Option<Expr>), SqlError> {
-        let from = if self.word("from") { Some(self.from_list()?) } else { None };
+    fn sources_and_filter(&mut self) -> Result<(Option<From>, Option<Expr>), SqlError> {
+        let from = if self.word("from") { Some(self.sources()?) } else { None };
         let filter = if self.word("where") { Some(self.expression()?) } else { None };
         self.option_clause()?;
         Ok((from, filter))
