@@ -46,10 +46,10 @@ class Outcome:
 class Bench:
     """A driver, the person whom it signs in, and the target."""
 
-    def __init__(self, driver, target):
+    def __init__(self, driver, target, person=None):
         self.driver = driver
         self.target = target
-        self.person = target.person(driver)
+        self.person = person or target.person(driver)
         self.shown = []
 
     def note(self, text):

@@ -54,8 +54,7 @@ def chosen(wanted, known):
 @contextlib.contextmanager
 def numbers_table(target):
     """The table of 100,000 rows that the cases read."""
-    bench = Bench("ODBC 18", target)
-    bench.person = target.person("setup")
+    bench = Bench("ODBC 18", target, target.person("setup"))
     for action in ("make_numbers", "drop_numbers"):
         case = Case(action, action, lambda answer, bench: saw(answer))
         outcome = bench.try_case(case)

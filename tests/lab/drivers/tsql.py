@@ -18,6 +18,7 @@ from job import (
     serve,
 )
 
+ROWS = 100_000  # in the numbers table
 SEPARATOR = "\x1f"
 COMPLAINTS = ("Msg ", "Error ", "There was a problem")
 
@@ -134,6 +135,8 @@ class Tsql:
         read += sum(1 for line in tsql.stdout if SEPARATOR in line)
         complaint = tsql.stderr.read().strip()
         tsql.wait(timeout=20)
+        if read < ROWS and not complaint:
+            complaint = "(tsql ended in the middle of the rows, without a word)"
         return {"error": complaint or None, "seconds": time.monotonic() - began, "rows": read, "again": self.again(job)}
 
     def cut_idle(self, job):
@@ -167,7 +170,7 @@ class Tsql:
         if job.get("token"):
             raise NotApplicable("FreeTDS has no access tokens (FEDAUTH)")
         freetds.configure(job, packet_size)
-        command = ["tsql", "-S", freetds.SERVER, "-U", job["user"], "-P", job["password"], "-D", job["database"], "-a", job["app_name"], "-o", "qfh", "-t", SEPARATOR]
+        command = ["stdbuf", "-oL", "tsql", "-S", freetds.SERVER, "-U", job["user"], "-P", job["password"], "-D", job["database"], "-a", job["app_name"], "-o", "qfh", "-t", SEPARATOR]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace")
 
