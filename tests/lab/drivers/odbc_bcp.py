@@ -1,4 +1,4 @@
-"""Bulk copy by the ODBC driver's own `bcp_…` functions. pyodbc does not reach them, so the driver's library is called directly, without a driver manager."""
+"""Bulk copy by the ODBC driver's own `bcp_…` functions. pyodbc does not reach them, so the driver's library is called directly, with a connection of unixODBC's."""
 
 import ctypes
 import struct
@@ -20,25 +20,25 @@ class BcpError(Exception):
 
 
 def load(library, connection_string, token, table, rows):
-    driver = ctypes.CDLL(str(library))
+    manager, driver = ctypes.CDLL("libodbc.so.2"), ctypes.CDLL(str(library))
     for name in ("SQLAllocHandle", "SQLSetEnvAttr", "SQLSetConnectAttrW", "SQLDriverConnectW", "SQLGetDiagRecW", "SQLDisconnect", "SQLFreeHandle"):
-        getattr(driver, name).restype = c_short
+        getattr(manager, name).restype = c_short
     environment, connection = c_void_p(), c_void_p()
-    driver.SQLAllocHandle(c_short(ENVIRONMENT), None, byref(environment))
-    driver.SQLSetEnvAttr(environment, c_int(ODBC_VERSION), c_void_p(ODBC_3), c_int(0))
-    driver.SQLAllocHandle(c_short(CONNECTION), environment, byref(connection))
+    manager.SQLAllocHandle(c_short(ENVIRONMENT), None, byref(environment))
+    manager.SQLSetEnvAttr(environment, c_int(ODBC_VERSION), c_void_p(ODBC_3), c_int(0))
+    manager.SQLAllocHandle(c_short(CONNECTION), environment, byref(connection))
 
     def check(worked):
         if not worked:
-            raise BcpError(diagnosis(driver, connection))
+            raise BcpError(diagnosis(manager, connection))
 
-    check(driver.SQLSetConnectAttrW(connection, c_int(BCP), c_void_p(BCP_ON), c_int(IS_UINTEGER)) >= 0)
+    check(manager.SQLSetConnectAttrW(connection, c_int(BCP), c_void_p(BCP_ON), c_int(IS_UINTEGER)) >= 0)
     if token:
         data = token.encode("utf-16-le")
         attribute = ctypes.create_string_buffer(struct.pack("<i", len(data)) + data)
-        check(driver.SQLSetConnectAttrW(connection, c_int(ACCESS_TOKEN), attribute, c_int(IS_POINTER)) >= 0)
+        check(manager.SQLSetConnectAttrW(connection, c_int(ACCESS_TOKEN), attribute, c_int(IS_POINTER)) >= 0)
     text = connection_string.encode("utf-16-le") + b"\0\0"
-    check(driver.SQLDriverConnectW(connection, None, text, c_short(-3), None, c_short(0), None, c_short(0)) >= 0)
+    check(manager.SQLDriverConnectW(connection, None, text, c_short(-3), None, c_short(0), None, c_short(0)) >= 0)
     check(driver.bcp_initW(connection, table.encode("utf-16-le") + b"\0\0", None, None, c_int(IN)))
     number, price = c_int(), ctypes.c_double()
     name, payload = ctypes.create_string_buffer(400), ctypes.create_string_buffer(200)
@@ -54,9 +54,9 @@ def load(library, connection_string, token, table, rows):
         put(driver, connection, check, payload, row[3], 4)
         check(driver.bcp_sendrow(connection))
     check(driver.bcp_done(connection) >= 0)
-    driver.SQLDisconnect(connection)
-    driver.SQLFreeHandle(c_short(CONNECTION), connection)
-    driver.SQLFreeHandle(c_short(ENVIRONMENT), environment)
+    manager.SQLDisconnect(connection)
+    manager.SQLFreeHandle(c_short(CONNECTION), connection)
+    manager.SQLFreeHandle(c_short(ENVIRONMENT), environment)
 
 
 def put(driver, connection, check, buffer, data, column):
@@ -65,12 +65,12 @@ def put(driver, connection, check, buffer, data, column):
     check(driver.bcp_collen(connection, c_int(NULL_DATA if data is None else len(data)), c_int(column)))
 
 
-def diagnosis(driver, connection):
+def diagnosis(manager, connection):
     """The texts that the driver has about its last failure."""
     texts = []
     state, native, size, message = ctypes.create_string_buffer(12), c_int(), c_short(), ctypes.create_string_buffer(4096)
     for number in range(1, 9):
-        result = driver.SQLGetDiagRecW(c_short(CONNECTION), connection, c_short(number), state, byref(native), message, c_short(2048), byref(size))
+        result = manager.SQLGetDiagRecW(c_short(CONNECTION), connection, c_short(number), state, byref(native), message, c_short(2048), byref(size))
         if result not in (0, 1):
             break
         texts.append(message.raw[: size.value * 2].decode("utf-16-le", "replace"))
