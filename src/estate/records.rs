@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccessLevel, AccountId, DatabaseId, GrantId, GroupId, Name, Principal, ServerId, Timestamp};
-use crate::store::{Sealed, Table, TableInfo};
+use crate::store::{self, Sealed};
 use crate::upstream::Target;
 
 /// A SQL Server instance behind the appliance.
@@ -82,28 +82,7 @@ impl Grant {
     }
 }
 
-macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug)]
-            pub struct $table;
-            impl Table for $table {
-                const NAME: &'static str = $name;
-                const VERSION: u32 = 1;
-                type Key = $key;
-                type Value = $value;
-            }
-        )+
-
-        /// Every table of this room, for opening the store.
-        pub fn tables() -> Vec<TableInfo> {
-            vec![$(TableInfo::of::<$table>()),+]
-        }
-    };
-}
-
-tables! {
+store::tables! {
     /// Servers.
     Servers = "servers": ServerId => Server;
     /// Databases.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId};
-use crate::store::{Key, Table, TableInfo};
+use crate::store::{self, Key};
 
 /// A person or a service that signs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -185,28 +185,7 @@ impl Key for Member {
     }
 }
 
-macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug)]
-            pub struct $table;
-            impl Table for $table {
-                const NAME: &'static str = $name;
-                const VERSION: u32 = 1;
-                type Key = $key;
-                type Value = $value;
-            }
-        )+
-
-        /// Every table of this room, for opening the store.
-        pub fn tables() -> Vec<TableInfo> {
-            vec![$(TableInfo::of::<$table>()),+]
-        }
-    };
-}
-
-tables! {
+store::tables! {
     /// Accounts.
     Accounts = "accounts": AccountId => Account;
     /// Groups.

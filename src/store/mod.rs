@@ -37,6 +37,7 @@ pub use key::{Key, prefix};
 pub use master_key::MasterKeyError;
 pub use open::{OpenReport, Restored, StoreOptions};
 pub use seal::Sealed;
+pub(crate) use table::tables;
 pub use table::{Entries, Table, TableInfo, VALUE_LIMIT};
 
 use crate::domain::Secret;

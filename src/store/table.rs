@@ -45,6 +45,29 @@ impl TableInfo {
     }
 }
 
+/// Declares a room's tables of one version, and `tables()`, which names them all for opening the store.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $table;
+            impl $crate::store::Table for $table {
+                const NAME: &'static str = $name;
+                const VERSION: u32 = 1;
+                type Key = $key;
+                type Value = $value;
+            }
+        )+
+
+        /// Every table of this room, for opening the store.
+        pub fn tables() -> Vec<$crate::store::TableInfo> {
+            vec![$($crate::store::TableInfo::of::<$table>()),+]
+        }
+    };
+}
+pub(crate) use tables;
+
 /// Where the entry lies.
 pub(super) fn key_bytes<T: Table>(key: &T::Key) -> Vec<u8> {
     prefix_bytes::<T>(&key.to_bytes())
