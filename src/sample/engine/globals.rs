@@ -1,6 +1,7 @@
 //! Functions and `@@` names that tell of the session, the server and the time: constants, as far as one statement goes.
 
-use super::bound::Bound;
+use super::ast::Operator;
+use super::bound::{Bound, Kind};
 use super::error::SqlError;
 use super::storage::same_name;
 use super::types::SqlType as T;
@@ -68,6 +69,26 @@ fn number(arguments: &[Bound], index: usize) -> Option<i64> {
     arguments.get(index)?.clone().cast_to(T::BigInt).eval(&[], &None).ok()?.as_int()
 }
 
+/// A function whose argument may differ from row to row: the answer that stands beside the value that the argument has.
+fn by_row(
+    arguments: &[Bound],
+    ty: T,
+    answers: impl Iterator<Item = (Bound, Bound)>,
+    otherwise: Option<Bound>,
+) -> Bound {
+    let Some(argument) = arguments.first() else { return Bound::constant(Value::Null, ty) };
+    let asked = Box::new(argument.clone().cast_to(ty));
+    let mut answer = T::Int;
+    let branches = answers
+        .map(|(value, told)| {
+            answer = told.ty;
+            let equal = Kind::Compare(Operator::Equal, asked.clone(), Box::new(value.cast_to(ty)));
+            (Bound::condition(equal), told)
+        })
+        .collect();
+    Bound { kind: Kind::Case { branches, otherwise: otherwise.map(Box::new) }, ty: answer, nullable: true }
+}
+
 /// A function of the session, or `None` when it is none of these.
 pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Option<Bound>, SqlError> {
     let facts = &world.facts;
@@ -93,7 +114,9 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
             Bound::constant(found.map_or(Value::Null, |d| Value::Int(d.id.into())), T::SmallInt)
         }
         "has_dbaccess" => {
-            int(i64::from(world.server.database(&first()).is_some_and(|d| world.server.may_open(&world.login, d))))
+            let databases = world.server.databases.iter();
+            let access = databases.map(|d| (name(&d.name), int(i64::from(world.server.may_open(&world.login, d)))));
+            by_row(arguments, T::NVarChar(128), access, Some(int(0)))
         }
         "suser_sname" | "suser_name" | "original_login" | "system_user" => name(&world.login.name),
         "user_name" | "current_user" | "session_user" | "user" => name(world.user()),
@@ -120,13 +143,8 @@ pub fn function(world: &World, called: &str, arguments: &[Bound]) -> Result<Opti
             optional(world.tables.iter().find(|table| Some(i64::from(table.id)) == id).map(|table| table.name.clone()))
         }
         "type_name" => {
-            let id = number(arguments, 0);
-            optional(
-                super::views::ALL_TYPES
-                    .into_iter()
-                    .find(|ty| Some(super::views::type_id(*ty)) == id)
-                    .map(|ty| ty.name().to_owned()),
-            )
+            let names = super::views::ALL_TYPES.into_iter().map(|ty| (int(super::views::type_id(ty)), name(ty.name())));
+            by_row(arguments, T::BigInt, names, None)
         }
         "type_id" => {
             let found = super::views::ALL_TYPES.into_iter().find(|ty| same_name(ty.name(), &first()));

@@ -101,10 +101,17 @@ impl<'a> Rows<'a> {
                 self.reader.u8()?;
                 super::ReturnValue::decode(&mut self.reader, self.version).map(RowItem::Returned)
             }
+            // What SqlClient and mssql-tds end a bulk load with counts its rows in four bytes, whatever the version.
+            kind::DONE if self.reader.remaining() == SHORT_DONE => {
+                Token::decode(&mut self.reader, TdsVersion::V7_1).map(RowItem::Token)
+            }
             _ => Token::decode(&mut self.reader, self.version).map(RowItem::Token),
         }
     }
 }
+
+/// The length of a DONE before TDS 7.2.
+const SHORT_DONE: usize = 9;
 
 impl Iterator for Rows<'_> {
     type Item = Result<RowItem, DecodeError>;
