@@ -7,7 +7,7 @@ use super::engine::ast::{Expr, From, Item, Kind, Query, Select, Source, Statemen
 use super::engine::error::SqlError;
 use super::engine::lexer::{Token, tokens};
 use super::engine::storage::{Table, same_name};
-use super::engine::types::{MAX, SqlType as T};
+use super::engine::types::{Family, MAX, SqlType as T};
 use super::engine::value::Value;
 use super::engine::world::World;
 use super::engine::{ast, parse, plan, views};
@@ -20,19 +20,6 @@ pub fn first_result(mut world: World, text: &str, parameters: &str) -> Result<An
     for (name, ty, _) in declared(parameters)? {
         world.variables.insert(name, (ty, Value::Null));
     }
-    let columns = [
-        ("is_hidden", T::Bit),
-        ("column_ordinal", T::Int),
-        ("name", SYSNAME),
-        ("is_nullable", T::Bit),
-        ("system_type_id", T::Int),
-        ("system_type_name", T::NVarChar(256)),
-        ("max_length", T::SmallInt),
-        ("precision", T::TinyInt),
-        ("scale", T::TinyInt),
-        ("collation_name", SYSNAME),
-        ("is_identity_column", T::Bit),
-    ];
     let statements = parse::batch(text)?;
     let query = statements.iter().find_map(|statement| match &statement.kind {
         Kind::Select(query) => Some(query),
@@ -42,7 +29,9 @@ pub fn first_result(mut world: World, text: &str, parameters: &str) -> Result<An
     if let Some(query) = query {
         for (column, number) in plan::plan(&world, query)?.columns.into_iter().zip(1..) {
             let (precision, scale) = views::facets(column.ty);
-            rows.push(vec![
+            let textual = column.ty.family() == Family::Text && column.ty != T::Xml;
+            let of_text = |value: Value| if textual { value } else { Value::Null };
+            let mut row = vec![
                 Value::Int(0),
                 Value::Int(number),
                 if column.name.is_empty() { Value::Null } else { Value::text(&column.name) },
@@ -52,12 +41,71 @@ pub fn first_result(mut world: World, text: &str, parameters: &str) -> Result<An
                 Value::Int(column.ty.byte_length().into()),
                 Value::Int(precision),
                 Value::Int(scale),
-                Value::Null,
-                Value::Int(column.identity.into()),
-            ]);
+                of_text(Value::text("SQL_Latin1_General_CP1_CI_AS")),
+            ];
+            row.extend(std::iter::repeat_n(Value::Null, 9));
+            row.extend([Value::Int(0), Value::Int(0), Value::Int(0)]);
+            row.extend(std::iter::repeat_n(Value::Null, 5));
+            row.extend([Value::Int(column.identity.into()), Value::Null, Value::Int(1), Value::Int(0), Value::Int(0)]);
+            row.extend(std::iter::repeat_n(Value::Null, 3));
+            let code = super::codec::type_info(column.ty).code();
+            row.extend([Value::Int(code.into()), Value::Int(tds_length(column.ty))]);
+            row.extend([of_text(Value::Int(0x00D0_0409)), of_text(Value::Int(52))]);
+            rows.push(row);
         }
     }
-    Ok(Answer::new(&columns, rows))
+    Ok(Answer::new(&FIRST_RESULT, rows))
+}
+
+/// All the columns that the real procedure answers with: ODBC's bulk copy counts them.
+const FIRST_RESULT: [(&str, T); 39] = [
+    ("is_hidden", T::Bit),
+    ("column_ordinal", T::Int),
+    ("name", SYSNAME),
+    ("is_nullable", T::Bit),
+    ("system_type_id", T::Int),
+    ("system_type_name", T::NVarChar(256)),
+    ("max_length", T::SmallInt),
+    ("precision", T::TinyInt),
+    ("scale", T::TinyInt),
+    ("collation_name", SYSNAME),
+    ("user_type_id", T::Int),
+    ("user_type_database", SYSNAME),
+    ("user_type_schema", SYSNAME),
+    ("user_type_name", SYSNAME),
+    ("assembly_qualified_type_name", T::NVarChar(4000)),
+    ("xml_collection_id", T::Int),
+    ("xml_collection_database", SYSNAME),
+    ("xml_collection_schema", SYSNAME),
+    ("xml_collection_name", SYSNAME),
+    ("is_xml_document", T::Bit),
+    ("is_case_sensitive", T::Bit),
+    ("is_fixed_length_clr_type", T::Bit),
+    ("source_server", SYSNAME),
+    ("source_database", SYSNAME),
+    ("source_schema", SYSNAME),
+    ("source_table", SYSNAME),
+    ("source_column", SYSNAME),
+    ("is_identity_column", T::Bit),
+    ("is_part_of_unique_key", T::Bit),
+    ("is_updateable", T::Bit),
+    ("is_computed_column", T::Bit),
+    ("is_sparse_column_set", T::Bit),
+    ("ordinal_in_order_by_list", T::SmallInt),
+    ("order_by_list_length", T::SmallInt),
+    ("order_by_is_descending", T::SmallInt),
+    ("tds_type_id", T::Int),
+    ("tds_length", T::Int),
+    ("tds_collation_id", T::Int),
+    ("tds_collation_sort_id", T::TinyInt),
+];
+
+/// A type's length as the wire tells it.
+fn tds_length(ty: T) -> i64 {
+    match ty.byte_length() {
+        -1 => 65_535,
+        n => i64::from(n),
+    }
 }
 
 /// The types that a text's undeclared parameters must have, as far as their places tell.
@@ -107,10 +155,6 @@ pub fn undeclared(world: World, text: &str, parameters: &str) -> Result<Answer, 
     for (name, number) in wanted.into_iter().zip(1..) {
         let ty = *found.types.get(&name).ok_or_else(|| SqlError::undeducible(&name))?;
         let (precision, scale) = views::facets(ty);
-        let length = match ty.byte_length() {
-            -1 => 65_535,
-            n => i64::from(n),
-        };
         let mut row = vec![
             Value::Int(number),
             Value::text(&name),
@@ -122,7 +166,7 @@ pub fn undeclared(world: World, text: &str, parameters: &str) -> Result<Answer, 
         ];
         row.extend(std::iter::repeat_n(Value::Null, 9));
         row.extend([Value::Int(0), Value::Int(0), Value::Int(0), Value::Int(1), Value::Int(0), Value::Null]);
-        row.extend([Value::Int(super::codec::type_info(ty).code().into()), Value::Int(length)]);
+        row.extend([Value::Int(super::codec::type_info(ty).code().into()), Value::Int(tds_length(ty))]);
         rows.push(row);
     }
     Ok(Answer::new(&columns, rows))
