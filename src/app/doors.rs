@@ -99,9 +99,11 @@ impl BoundDoors {
         https: Https,
     ) -> Doors {
         let served = Doors { sql: addresses(&self.sql), https: addresses(&self.https) };
-        let door = Door::new(tasks.clone(), Arc::clone(clock), half_open, silence);
-        let sql = door.clone().on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_gateway(gateway));
-        let web = door.on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_https(https, clock, tasks));
+        // Browsers never sign in to their connection, so they are counted apart: none of them takes a SQL client's place.
+        let door = |half_open| Door::new(tasks.clone(), Arc::clone(clock), half_open, silence);
+        let browsers = half_open.same_limits();
+        let sql = door(half_open).on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_gateway(gateway));
+        let web = door(browsers).on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_https(https, clock, tasks));
         self.sql.into_iter().for_each(|bound| sql.clone().serve(bound));
         self.https.into_iter().for_each(|bound| web.clone().serve(bound));
         served

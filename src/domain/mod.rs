@@ -4,6 +4,7 @@ pub mod access;
 pub mod event;
 pub mod id;
 pub mod name;
+pub mod network;
 pub mod principal;
 pub mod secret;
 pub mod side;

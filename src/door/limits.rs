@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::network;
+
 /// The counts of half-open connections. Clones, and doors that share one, count together.
 #[derive(Debug, Clone)]
 pub struct HalfOpen {
@@ -40,10 +42,14 @@ impl HalfOpen {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Counts of their own within the same limits.
+    pub fn same_limits(&self) -> Self {
+        Self::new(self.shared.per_address, self.shared.total)
+    }
+
     /// A place for a connection from `address`, if there is one.
     pub fn admit(&self, address: IpAddr) -> Option<Admission> {
-        // One workstation is one workstation, through whichever socket it came.
-        let address = address.to_canonical();
+        let address = network::origin(address);
         let mut counts = self.shared.counts();
         let from_there = counts.by_address.get(&address).copied().unwrap_or_default();
         if counts.total >= self.shared.total || from_there >= self.shared.per_address {

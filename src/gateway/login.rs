@@ -44,8 +44,18 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, limit: usize) -> 
         false => None,
     };
     message.payload.zeroize();
-    login.ok_or(NoLogin::Refused(Refusal::Malformed))
+    login.filter(names_fit).ok_or(NoLogin::Refused(Refusal::Malformed))
 }
+
+/// What a login says of itself is logged, audited, listed and kept with its session: each text within the 128 characters
+/// that SQL Server and all drivers allow (MS-TDS 2.2.6.4). Its secrets are only bounded by the message.
+fn names_fit(login: &Login7) -> bool {
+    let Login7 { user_name, host_name, app_name, server_name, library, language, database, .. } = login;
+    let texts = [user_name, host_name, app_name, server_name, library, language, database];
+    texts.iter().all(|text| text.encode_utf16().count() <= LONGEST_NAME)
+}
+
+const LONGEST_NAME: usize = 128;
 
 /// Sorts a login: what is presented, or why it is refused.
 pub(super) fn sort(mut login: Login7) -> Result<Wish, Refusal> {

@@ -13,11 +13,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::name::fold;
+use crate::domain::network;
 
 /// How many tries are free, and how the delay grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +54,7 @@ impl Throttle {
 
     /// Whom an attempt under `name` from `peer` counts against. Of an IPv6 address the network counts: its holder has all of it.
     pub fn suspect(&self, name: &str, peer: IpAddr) -> Suspect {
-        let address = match peer.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-            v4 => v4,
-        };
-        Suspect { name: self.hashing.hash_one(fold(name)), address }
+        Suspect { name: self.hashing.hash_one(fold(name)), address: network::origin(peer) }
     }
 
     /// Whether a guess may be made now, or how long to wait.
@@ -75,12 +72,11 @@ impl Throttle {
 
     /// Counts a wrong guess at a password.
     pub fn failed(&self, suspect: Suspect, now: Duration) {
-        let (pair, name) = (self.limits, Limits { longest_delay: self.limits.longest_delay / WIDER, ..self.wider() });
-        let (address, forget) = (self.wider(), self.forget_after());
+        let (pair, wider, forget) = (self.limits, self.wider(), self.forget_after());
         let mut counts = self.counts();
         counts.pairs.add(suspect, now, pair, forget);
-        counts.addresses.add(suspect.address, now, address, forget);
-        counts.names.add(suspect.name, now, name, forget);
+        counts.addresses.add(suspect.address, now, wider, forget);
+        counts.names.add(suspect.name, now, wider, forget);
     }
 
     /// Counts a wrong generated secret: nobody can guess one, so this only quietens whoever keeps presenting an old one.
@@ -96,7 +92,8 @@ impl Throttle {
     }
 
     fn wider(&self) -> Limits {
-        Limits { free_tries: self.limits.free_tries.saturating_mul(WIDER), ..self.limits }
+        let Limits { free_tries, first_delay, longest_delay } = self.limits;
+        Limits { free_tries: free_tries.saturating_mul(WIDER), first_delay, longest_delay: longest_delay / WIDER }
     }
 
     fn forget_after(&self) -> Duration {

@@ -16,6 +16,8 @@ use crate::platform::clock::{Clock, within};
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a request's head may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
+/// How old a connection may get: browsers open another one.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long the answers under way may take once the appliance drains.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Streams that one HTTP/2 connection may have open.
@@ -39,11 +41,20 @@ pub async fn serve<S>(
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
     server.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(Some(HEAD_LIMIT));
+    // By what was agreed on in the handshake: guessing from the first bytes would wait for them without a limit.
+    let server =
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") { server.http2_only() } else { server.http1_only() };
     let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection, stopping);
+    let over = async {
+        tokio::select! {
+            () = stopping => {}
+            () = clock.sleep(LONGEST_LIFE) => {}
+        }
+    };
+    tokio::pin!(connection, over);
     let ended = tokio::select! {
         ended = connection.as_mut() => Ok(ended),
-        () = stopping => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
             within(&*clock, DRAIN_LIMIT, connection).await
         }

@@ -183,3 +183,16 @@ async fn where_account_passwords_are_not_allowed_the_other_credentials_still_are
     let (_, pass) = rig.identity.issue_pass(&ACTOR, rig.ada, None, HOUR).await.unwrap();
     rig.call().await.log_in(&login("ada", pass.expose(), "sales")).await.tokens();
 }
+
+#[tokio::test]
+async fn a_login_whose_names_are_longer_than_any_driver_allows_is_not_repeated_anywhere() {
+    let rig = Rig::start().await;
+    let long = "ghp_".repeat(1000);
+    let host = gatehouse::tds::Login7 { host_name: long.clone(), ..login("ada", PASSWORD, "sales") };
+    for wish in [login(&long, PASSWORD, "sales"), login("ada", PASSWORD, &long), host] {
+        let error = rig.refusal(&wish).await;
+        assert_eq!(error.number, 17832);
+        assert!(!error.message.contains("ghp_"), "{}", error.message);
+    }
+    assert!(rig.audited("session.refused").iter().all(|entry| !entry.to_string().contains("ghp_ghp_")));
+}
