@@ -13,7 +13,7 @@ use super::control::{Control, Life};
 use super::doors::{self, Doors};
 use super::state::State;
 use super::upkeep;
-use crate::audit::Actor;
+use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
 use crate::door::HalfOpen;
@@ -46,7 +46,7 @@ impl Appliance {
     /// Starts everything, in this order: open, bind, serve, ready. Nothing is bound before the state is open, and
     /// nothing is served before everything is bound.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, demo: Option<DemoNote>) -> anyhow::Result<Self> {
-        let state = open(config, &clock)?;
+        let state = open(config, &clock).await?;
         let (intake, background) = (Tasks::new(), Tasks::new());
         let certificate = Shown::open(&state.store, &config.appliance, &config.tls, &*clock).await?;
         certificate.keep_fresh(&background, Arc::clone(&clock));
@@ -170,10 +170,15 @@ impl Life for Vital {
     }
 }
 
-fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> {
-    let (state, report) =
-        State::open(config, Arc::clone(clock)).context("the appliance's state could not be opened")?;
+async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> {
+    let opened = State::open(config, Arc::clone(clock));
+    let (state, report) = opened.context("the appliance's state could not be opened")?;
     tell(&report);
+    if let Some(restored) = &report.restored {
+        // What was revoked after that export counts again: an auditor must find this, so without it nothing is served.
+        let entry = Entry::new(Actor::Appliance, "store.restore").reason(&restored.cause);
+        state.audit.record(entry.detail("export_taken", &restored.taken)).await?;
+    }
     Ok(state)
 }
 

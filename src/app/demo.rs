@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::appliance::Appliance;
 use super::state::State;
 use crate::audit::Actor;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::{AccessLevel, Name, Role, Secret, ServerId};
 use crate::estate::{Dependents, Grantee, NewGrant};
 use crate::identity::{IdentityError, NewAccount, generated};
@@ -110,6 +110,9 @@ impl Demo {
         options.listen = loopback(ports.server);
         let sample = Sample::start(options, &tasks, Arc::clone(&clock)).await?;
 
+        // Whatever this machine's own settings say: a demonstration has an authority and a key of its own.
+        config.tls = config::Tls::default();
+        config.keys = Config::for_folder(folder).keys;
         config.appliance.name = "Gatehouse demo".to_owned();
         config.appliance.names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         config.listen.sql = loopback(ports.sql);

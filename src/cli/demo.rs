@@ -94,7 +94,7 @@ Gatehouse demo: a sample SQL Server (a model of one, not SQL Server itself) with
 
 Paste one of these:
 
-  sqlcmd -S {host},{port} -d {database} -U {account} -P '{password}' -N -C -Q 'SELECT TOP 5 * FROM dbo.Customers'
+  sqlcmd -S {host},{port} -d {database} -U {account} -P '{password}' -N strict -J {certificate} -Q 'SELECT TOP 5 * FROM dbo.Customers'
 
   Driver={{ODBC Driver 18 for SQL Server}};Server={host},{port};Database={database};UID={account};PWD={{{password}}};Encrypt=strict;ServerCertificate={certificate}
 
@@ -102,12 +102,13 @@ Paste one of these:
 
 Administer it, for example:
 
-  gatehouse admin session list --data-dir {folder}
-  gatehouse admin account disable {account} --data-dir {folder}
+  {program} admin session list --data-dir {folder}
+  {program} admin account disable {account} --data-dir {folder}
 
 Ctrl-C ends it.
 ",
         url = access.https_url,
+        program = std::env::current_exe().unwrap_or_else(|_| "gatehouse".into()).display(),
         certificate = access.certificate_file.display(),
         file = file.display(),
         folder = file.parent().unwrap_or(Path::new(".")).display(),

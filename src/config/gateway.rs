@@ -40,7 +40,7 @@ section! {
     absolute_limit: Duration = Duration::ZERO;
 
     /// How many sessions one account may have at once; 0 means as many as it likes.
-    sessions_per_account: usize = 0;
+    sessions_per_account: usize = 500;
 
     /// How many sessions there may be at once in all.
     sessions_total: usize = 10_000;

@@ -11,7 +11,7 @@ section! {
     /// Addresses for SQL clients (TDS 7.x and 8.0). Port 0 takes a free one.
     sql: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 1433))];
 
-    /// Addresses for HTTPS; SQL clients are served there too. Port 0 takes a free one.
+    /// Addresses for HTTPS; SQL clients with TDS 7.x are served there, too. Port 0 takes a free one.
     https: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 443))];
 
     /// How many connections of one address may be there without having signed in.

@@ -25,6 +25,8 @@ pub(super) struct Dialled {
     pub hops: usize,
     /// Whether it is TDS 8.0.
     pub strict: bool,
+    /// Whether its certificate was verified; not where the server's entry says to trust anything.
+    pub verified: bool,
 }
 
 /// Why there is no session at the SQL Server: what the workstation hears, and the full cause for the log and the audit.
@@ -100,7 +102,12 @@ impl Attempt<'_> {
 
     /// Sends the login and reads its answer.
     async fn exchange(&self, leg: Leg) -> Result<Outcome, NotDialled> {
-        let Leg { mut stream, strict, .. } = leg;
+        let Leg { mut stream, strict, met, .. } = leg;
+        let verified = met.verified();
+        if !verified {
+            let server = &self.wanted.route.server_name;
+            tracing::warn!(%server, "its certificate is not verified, as its entry says: whoever sits on the way can read and change everything");
+        }
         let Wanted { route, login, fed_auth, .. } = self.wanted;
         let session_recovery = self.settings.session_recovery;
         let ours = for_server(
@@ -126,7 +133,7 @@ impl Attempt<'_> {
         match understand(&payload, Asked { login, version: ours.tds_version, fed_auth, session_recovery }) {
             Answer::Welcome(response) => {
                 let address = format!("{}:{}", self.target.host, self.target.port);
-                Ok(Outcome::In(Box::new(Dialled { stream, response, address, hops: 0, strict })))
+                Ok(Outcome::In(Box::new(Dialled { stream, response, address, hops: 0, strict, verified })))
             }
             Answer::Elsewhere { host, port } => Ok(Outcome::Elsewhere { host, port }),
             Answer::Nonsense(what) => Err(self.not_understood(format!("the login's answer: {what}"))),

@@ -116,6 +116,11 @@ impl Lane {
         self.between_messages && !self.multiplexed
     }
 
+    /// Whether SMP frames were seen.
+    pub(super) fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
     /// Writes out what is whole, and flushes.
     pub(super) fn poll_drain<W: AsyncWrite + Unpin>(
         &mut self,

@@ -65,6 +65,7 @@ pub(super) fn opened(session: &Session, dialled: &Dialled) -> Entry {
         .detail("server", &session.route.server_name)
         .detail("address", &dialled.address)
         .detail("server_tds", login)
+        .detail("server_verified", dialled.verified)
         .detail("routing_hops", dialled.hops)
         .detail("application", &session.application)
         .detail("host", &session.host)

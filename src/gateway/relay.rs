@@ -100,6 +100,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Parted<C> {
         Ok(self.down.is_between_messages())
     }
 
+    /// Whether several streams share the connection (MARS).
+    pub(super) fn is_multiplexed(&self) -> bool {
+        self.down.is_multiplexed()
+    }
+
     /// The connection itself.
     pub(super) fn client(&mut self) -> &mut C {
         &mut self.client

@@ -92,7 +92,7 @@ impl Gateway {
     /// somebody has signed in or was refused: it is the place among those who have not.
     pub async fn serve<A: Send>(&self, tcp: TcpStream, peer: IpAddr, admission: A) {
         let id = SessionId::random();
-        let span = tracing::info_span!("session", session.id = %id, session.peer = %peer);
+        let span = crate::telemetry::session_span(&id, peer);
         let call = Call { parts: &self.parts, registry: &self.registry, tasks: &self.tasks, id, peer };
         call.serve(tcp, admission).instrument(span).await;
     }
@@ -131,7 +131,8 @@ impl Call<'_> {
         };
         let Some((Greeted { mut stream, prelogin }, login)) = ready else { return };
         let version = login.tds_version;
-        match self.enter(&mut stream, &prelogin, login, admission).await {
+        let mut admission = Some(admission);
+        match self.enter(&mut stream, &prelogin, login, &mut admission).await {
             Ok((place, dialled)) => self.run(stream, place, dialled, version).await,
             Err(Gone::Refused(refused)) => self.refuse(stream, version, *refused).await,
             Err(Gone::Left) => tracing::debug!("the workstation left while it was signed in"),
@@ -184,7 +185,7 @@ impl Call<'_> {
         stream: &mut ClientStream,
         prelogin: &PreLogin,
         login: Login7,
-        admission: A,
+        admission: &mut Option<A>,
     ) -> Result<(Registered, Dialled), Gone> {
         let Parts { identity, estate, clock, .. } = self.parts;
         let mut claim = Claim::of(&login);
@@ -193,8 +194,9 @@ impl Call<'_> {
         }
         let Wish { login, presented, fed_auth } = login::sort(login).map_err(|refusal| claim.refused(refusal))?;
         let principal = identify(identity, presented, self.peer, self.parts.settings.password_sign_in).await;
-        drop(admission);
         let principal = principal.map_err(|(refusal, reason)| claim.refused_because(refusal, reason))?;
+        // From here on it counts as a session; who was refused keeps its place among the half-open until it is gone.
+        admission.take();
         claim.signed_in(&principal);
         let route =
             way(estate, &principal, &login).map_err(|(refusal, reason)| claim.refused_because(refusal, reason))?;
@@ -309,9 +311,10 @@ impl Call<'_> {
             between_messages
         };
         // In the middle of a response there is nothing to say, and an orderly close would be a lie: FreeTDS goes on
-        // waiting for the rest of it, at full speed, for more than a minute. A reset is understood by every driver.
+        // waiting for the rest of it, at full speed, for more than a minute. A reset is understood by every driver. With
+        // several streams a last word fits nowhere, but what the server said in one of them may be its own.
         let said = within(clock, LAST_WORDS, last_words).await.unwrap_or(false);
-        if !said || !close(parted.client(), clock, HEARD).await {
+        if !(said || parted.is_multiplexed()) || !close(parted.client(), clock, HEARD).await {
             parted.client().reset_on_close();
         }
         why

@@ -14,11 +14,6 @@ pub fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
-/// A line for `systemctl status`.
-pub fn status(status: &str) {
-    tell(&[NotifyState::Status(status)]);
-}
-
 /// The process lives; to be said every [`watchdog_interval`].
 pub fn alive() {
     tell(&[NotifyState::Watchdog]);

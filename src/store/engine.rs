@@ -126,6 +126,10 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text");
+            // sled unwraps what the operating system refuses it, threads for one: that is no damage to the data.
+            if text.contains("Os { code: ") {
+                return Err(StoreError::System(std::io::Error::other(text.to_owned())));
+            }
             Err(StoreError::Engine(format!("it panicked: {text}")))
         }
     }

@@ -55,8 +55,8 @@ fn a_generated_secret_does_not_reach_the_log() {
 #[test]
 fn a_line_within_a_session_carries_its_id_and_is_one_json_object() {
     let id = SessionId::random();
-    let log = written("info", false, || session_span(&id).in_scope(|| tracing::info!("hello")));
+    let log = written("info", false, || session_span(&id, [127, 0, 0, 1].into()).in_scope(|| tracing::info!("hello")));
     let line: serde_json::Value = serde_json::from_str(log.trim()).unwrap();
-    assert_eq!(line["span"]["session"], id.to_string());
+    assert_eq!(line["span"]["session.id"], id.to_string());
     assert_eq!(line["message"], "hello");
 }

@@ -122,7 +122,12 @@ impl Authority {
     /// How long the certificate in use will do.
     fn time_left(&self, now: Timestamp) -> Duration {
         let current: Arc<KeyAndChain> = self.certificates.current();
-        current.facts().not_after.since(now.after(self.lifetime / 3))
+        let facts = current.facts();
+        // Not valid yet: it was made while the clock was ahead.
+        if now < facts.not_before {
+            return Duration::ZERO;
+        }
+        facts.not_after.since(now.after(self.lifetime / 3))
     }
 }
 

@@ -89,8 +89,8 @@ impl CertificateFiles {
         if *seen == hash {
             return Ok(false);
         }
-        *seen = hash;
         self.certificates.replace(read?);
+        *seen = hash;
         Ok(true)
     }
 

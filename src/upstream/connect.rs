@@ -195,7 +195,10 @@ impl Attempt<'_> {
     fn met(&self, verifier: &Verifier, address: SocketAddr, strict: bool) -> Result<Met, ConnectError> {
         let none = || not_tds(address, "it showed no certificate");
         let shown = verifier.shown().ok_or_else(none)?;
-        let certificates = shown.chain.iter().filter_map(|der| CertificateFacts::read(der).ok()).collect();
+        // All of them or none: what a person reads and compares must belong to the certificate beside it.
+        let certificates = shown.chain.iter().map(|der| CertificateFacts::read(der));
+        let unreadable = |_| not_tds(address, "one of its certificates cannot be read");
+        let certificates = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
         Ok(Met { address, strict, certificates, chain: shown.chain, verdict: shown.verdict })
     }
 

@@ -48,7 +48,7 @@ impl Dialer {
         Self {
             clock,
             limit,
-            resolver: Arc::new(SystemResolver),
+            resolver: Arc::new(SystemResolver::new()),
             roots: Arc::new(roots),
             provider: Arc::new(aws_lc_rs::default_provider()),
             learnt: Arc::default(),

@@ -7,6 +7,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 
+use crate::telemetry;
+
 /// The response header with the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -53,7 +55,7 @@ impl RequestId {
 pub async fn secure(mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.path = request.uri().path());
+    let span = telemetry::request_span(&id.0, request.method().as_str(), request.uri().path());
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

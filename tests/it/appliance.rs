@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gatehouse::audit::Actor;
 use gatehouse::identity::Alteration;
+use gatehouse::tds::{Login7, TdsVersion};
 use gatehouse::upstream::TlsRule;
 
 use crate::support::appliance::{TestAppliance, scalar};
@@ -136,4 +137,17 @@ async fn the_grants_of_a_removed_account_go_with_it() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the grant went too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drivers_as_old_as_tds_7_1_open_sessions_and_hear_the_version_that_they_speak() {
+    use crate::support::caller;
+    let house = TestAppliance::start().await;
+    let access = &house.demo.access;
+    for version in [TdsVersion::V7_1, TdsVersion::V7_2, TdsVersion::V7_3A, TdsVersion::V7_3B, TdsVersion::V7_4] {
+        let mut old = caller::tunnel(house.sql(), &house.root_pem(), &caller::prelogin()).await;
+        let wish = Login7 { tds_version: version, ..caller::login(&access.account, &access.password, "trade") };
+        let tokens = old.log_in(&wish).await.tokens();
+        assert_eq!(caller::ack(&tokens).tds_version, version);
+    }
 }

@@ -1,6 +1,6 @@
 //! The real program: the demo, signals, exit codes, the health check.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -23,12 +23,15 @@ impl Running {
     fn demo(folder: &Path) -> (Self, serde_json::Value) {
         let mut command = Command::new(PROGRAM);
         command.args(["demo", "--sql-port", "0", "--https-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
-        let mut running = Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
-        let ends = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("Ctrl-C")));
-        assert!(ends.is_some(), "the demo ended early: {}", running.errors());
-        let text = std::fs::read(folder.join("demo.json")).unwrap();
-        (running, serde_json::from_slice(&text).unwrap())
+        let mut running = Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        // Complete at first sight: it is read the moment it is there.
+        loop {
+            if let Ok(text) = std::fs::read(folder.join("demo.json")) {
+                return (running, serde_json::from_slice(&text).unwrap());
+            }
+            assert!(running.0.try_wait().unwrap().is_none(), "the demo ended early: {}", running.errors());
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
     }
 
     fn errors(&mut self) -> String {
@@ -96,4 +99,25 @@ fn a_killed_appliance_starts_again_with_everything_that_it_acknowledged() {
     assert!(String::from_utf8_lossy(&listed.stdout).contains("night-shift"), "{listed:?}");
     let verified = gatehouse(&["audit", "verify"], &folder);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[test]
+fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+    let above = tempfile::tempdir().unwrap();
+    let (folder, socket) = (above.path().join("demo"), above.path().join("notify"));
+    let systemd = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    systemd.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["demo", "--sql-port", "0", "--https-port", "0", "--data-dir"]).arg(&folder);
+    command.env("NOTIFY_SOCKET", &socket).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    let told = || {
+        let mut text = [0; 1024];
+        let length = systemd.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    assert!(told().contains("READY=1"));
+    running.signal(Signal::TERM);
+    assert!(told().contains("STOPPING=1"));
+    assert!(running.0.wait().unwrap().success());
 }

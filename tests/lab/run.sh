@@ -61,7 +61,7 @@ unless_current tedious "$lab/tedious/package-lock.json" install_tedious
 build_rust_drivers
 [ "${1:-}" = --install ] && exit 0
 
-if [ ! -x target/release/gatehouse ] && [[ " $* " != *" --binary "* ]]; then
+if [[ " $* " != *" --binary "* ]]; then
     say "building gatehouse"
     cargo build --release --quiet --locked
 fi

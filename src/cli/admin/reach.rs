@@ -61,12 +61,18 @@ impl Stopped {
         }
         let clock = SystemClock::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (state, _report) = runtime.block_on(async { State::open(config, clock.clone()) }).map_err(|error| {
+        let (state, report) = runtime.block_on(async { State::open(config, clock.clone()) }).map_err(|error| {
             if matches!(error.downcast_ref(), Some(StoreError::InUse { .. })) {
                 return error.context("the appliance is just starting or stopping, or another command holds its data");
             }
             error
         })?;
+        if let Some(restored) = &report.restored {
+            output::note(format_args!(
+                "the store could not be opened ({}) and was restored from its export of {}: changes made after that are lost",
+                restored.cause, restored.taken
+            ));
+        }
         let dialer = Dialer::new(clock.clone(), config.gateway.dial_timeout);
         let admin = Admin::new(&state, clock, dialer, None);
         Ok(Self { runtime, admin })

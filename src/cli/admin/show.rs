@@ -265,9 +265,24 @@ fn sessions(views: &[SessionView]) {
         let (host, application) = (view.host.clone(), view.application.clone());
         let bytes = view.bytes_up.saturating_add(view.bytes_down).to_string();
         let idle = format!("{} s", view.idle_seconds);
-        [id, view.account.clone(), view.database.clone(), address, host, application, view.since.clone(), idle, bytes]
+        let through = match &view.device {
+            Some(device) => format!("{} {device}", view.credential),
+            None => view.credential.clone(),
+        };
+        [
+            id,
+            view.account.clone(),
+            through,
+            view.database.clone(),
+            address,
+            host,
+            application,
+            view.since.clone(),
+            idle,
+            bytes,
+        ]
     };
-    let headings = ["id", "account", "database", "address", "host", "application", "since", "idle", "bytes"];
+    let headings = ["id", "account", "through", "database", "address", "host", "application", "since", "idle", "bytes"];
     table(headings, views.iter().map(row).collect());
 }
 
