@@ -10,7 +10,7 @@
 //! | `relay`, `lane`, `framing` | packets both ways, until one side ends |
 //! | `alias` | the one statement that is changed on its way: `USE alias` |
 //! | `registry`, `session`, `counters`, `watch` | the live sessions: listed, limited, ended, re-checked |
-//! | `record` | what the audit holds about them |
+//! | `record`, `repeats` | what the audit holds about them; floods of refusals, counted |
 
 mod alias;
 mod answer;
@@ -27,6 +27,7 @@ mod record;
 mod refusal;
 mod registry;
 mod relay;
+mod repeats;
 mod rewrite;
 mod serve;
 mod session;

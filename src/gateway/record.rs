@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::dial::Dialled;
 use super::refusal::Refusal;
+use super::repeats::Unwritten;
 use super::session::{Session, Why};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{AccountId, Name, Principal, SessionId};
+use crate::domain::{AccountId, Name, Principal, SessionId, Side};
 use crate::tds::Login7;
 
 /// Who a login said it was, and who it proved to be.
@@ -102,6 +103,16 @@ pub(super) fn refused(refusal: &Refusal, claim: &Claim, cause: Option<&str>, pee
         }
     }
     entry
+}
+
+/// Refusals that were counted and not written one by one.
+pub(super) fn repeated(unwritten: &Unwritten) -> Entry {
+    Entry::new(Actor::Anonymous { claimed: None }, "session.refused")
+        .outcome(Outcome::Refused)
+        .reason(&unwritten.reason)
+        .side(Side::Workstation)
+        .peer(unwritten.origin)
+        .detail("repeated", unwritten.count)
 }
 
 /// SqlClient's `ClientConnectionId` out of the TRACEID option: the first sixteen bytes, a GUID in Windows' byte order.

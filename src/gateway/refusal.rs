@@ -244,6 +244,19 @@ impl Refusal {
         }
     }
 
+    /// Whether anybody can cause it as often as they like, without knowing anything and at no cost.
+    pub(super) fn is_cheap(&self) -> bool {
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::NotEncrypted
+                | Self::Malformed
+                | Self::TooLarge { .. }
+                | Self::Busy
+                | Self::Stopping
+        )
+    }
+
     /// Whose side it is on.
     pub(super) fn side(&self) -> Side {
         match self {

@@ -18,6 +18,7 @@ use super::record::{self, Claim};
 use super::refusal::{Refusal, session_ended};
 use super::registry::{Limits, Registered, Registry};
 use super::relay::{End, Relay};
+use super::repeats::{self, Repeats};
 use super::session::{Opening, Why};
 use super::watch;
 use crate::audit::Audit;
@@ -59,6 +60,7 @@ pub struct Parts {
 pub struct Gateway {
     parts: Arc<Parts>,
     registry: Registry,
+    repeats: Repeats,
     tasks: Tasks,
 }
 
@@ -67,8 +69,9 @@ impl Gateway {
     pub fn new(parts: Parts, tasks: &Tasks) -> Self {
         let limits = Limits { per_account: parts.settings.sessions_per_account, total: parts.settings.sessions_total };
         let registry = Registry::new(Arc::clone(&parts.clock), limits);
-        let gateway = Self { parts: Arc::new(parts), registry, tasks: tasks.clone() };
+        let gateway = Self { parts: Arc::new(parts), registry, repeats: Repeats::default(), tasks: tasks.clone() };
         watch::start(&gateway.parts, &gateway.registry, tasks);
+        repeats::start(&gateway.parts, &gateway.repeats, tasks);
         gateway
     }
 
@@ -93,7 +96,8 @@ impl Gateway {
     pub async fn serve<A: Send>(&self, tcp: TcpStream, peer: IpAddr, admission: A) {
         let id = SessionId::random();
         let span = crate::telemetry::session_span(&id, peer);
-        let call = Call { parts: &self.parts, registry: &self.registry, tasks: &self.tasks, id, peer };
+        let Self { parts, registry, repeats, tasks } = self;
+        let call = Call { parts, registry, repeats, tasks, id, peer };
         call.serve(tcp, admission).instrument(span).await;
     }
 }
@@ -102,6 +106,7 @@ impl Gateway {
 struct Call<'a> {
     parts: &'a Parts,
     registry: &'a Registry,
+    repeats: &'a Repeats,
     tasks: &'a Tasks,
     id: SessionId,
     peer: IpAddr,
@@ -327,6 +332,9 @@ impl Call<'_> {
 
     async fn record_refused(&self, refused: &Refused) {
         let Refused { refusal, claim, cause } = refused;
+        if !self.repeats.is_first(refusal, self.peer) {
+            return tracing::debug!(%refusal, "a login was refused, like others before it");
+        }
         tracing::info!(%refusal, claimed = claim.name(), cause, "a login was refused");
         let entry = record::refused(refusal, claim, cause.as_deref(), self.peer, self.id);
         if let Err(error) = self.parts.audit.record(entry).await {

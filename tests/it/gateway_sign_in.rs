@@ -196,3 +196,16 @@ async fn a_login_whose_names_are_longer_than_any_driver_allows_is_not_repeated_a
     }
     assert!(rig.audited("session.refused").iter().all(|entry| !entry.to_string().contains("ghp_ghp_")));
 }
+
+#[tokio::test]
+async fn a_flood_of_nonsense_is_written_once_and_counted_after_that() {
+    let (rig, clock) = Rig::with_manual_clock(gatehouse::config::Gateway::default()).await;
+    let wish = login(&"x".repeat(500), PASSWORD, "sales");
+    for _ in 0..20 {
+        assert_eq!(rig.refusal(&wish).await.number, 17832);
+    }
+    assert_eq!(rig.audited("session.refused").len(), 1);
+    clock.advance(Duration::from_secs(60));
+    rig.until("the rest is counted", |rig| rig.audited("session.refused").len() == 2).await;
+    assert!(rig.audited("session.refused")[1].to_string().contains("19"), "{:?}", rig.audited("session.refused"));
+}

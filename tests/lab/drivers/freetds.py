@@ -7,15 +7,17 @@ import socket
 SERVER = "gatehouse"
 
 
-def configure(job, packet_size=None, strict=False):
-    """Writes a configuration with one server, and points FreeTDS at it."""
+def configure(job, packet_size=None, strict=False, database=True):
+    """Writes a configuration with one server, and points FreeTDS at it. `database` where the program cannot be told it."""
     lines = [
         "[global]",
         "tds version = 7.4",
         "client charset = UTF-8",
         "text size = 16777216",
     ]
-    server = [f"host = {job['host']}", f"port = {job['port']}", f"database = {job['database']}", f"encryption = {'strict' if strict else 'require'}"]
+    server = [f"host = {job['host']}", f"port = {job['port']}", f"encryption = {'strict' if strict else 'require'}"]
+    if database:
+        server.append(f"database = {job['database']}")
     if job["ca_file"]:
         server += [f"ca file = {job['ca_file']}", "check certificate hostname = yes"]
     if packet_size:

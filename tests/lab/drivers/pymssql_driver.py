@@ -1,7 +1,6 @@
 """pymssql, over the FreeTDS that its wheel carries. Where FreeTDS reads a setting only from its configuration file, one is written.
 
-The database is named there, too: given to pymssql itself, it would be sent in the login and then again as `USE [name]`, which the server
-refuses where an alias has another name than its database.
+The database it is told as users do: it names it in the login, and then again as `USE [name]`, in which the gateway puts the real name.
 """
 
 import freetds
@@ -15,11 +14,11 @@ class Pymssql(DbApi):
     def connect(self, job, packet_size=None, timeout=0):
         if job.get("token"):
             raise NotApplicable("FreeTDS has no access tokens (FEDAUTH)")
-        freetds.configure(job, packet_size, strict=job["mode"] == "strict")
+        freetds.configure(job, packet_size, strict=job["mode"] == "strict", database=False)
         import pymssql
 
         return pymssql.connect(
-            server=freetds.SERVER, port=job["port"], user=job["user"], password=job["password"], appname=job["app_name"],
+            server=freetds.SERVER, port=job["port"], user=job["user"], password=job["password"], database=job["database"], appname=job["app_name"],
             timeout=timeout, login_timeout=20, autocommit=True, tds_version="7.4", use_datetime2=True,
         )
 
