@@ -66,7 +66,8 @@ async fn each_kind_of_encryption_asked_for_is_answered_with_full_encryption() {
 
 #[tokio::test]
 async fn a_login_in_clear_is_not_looked_at_and_gets_a_text_about_encryption() {
-    let wish = login("ada", PASSWORD, "sales").encode().unwrap();
+    // A name that no hash or id in hexadecimal can contain by chance.
+    let wish = login("zuzy", PASSWORD, "sales").encode().unwrap();
     for greeted in [true, false] {
         let rig = Rig::start().await;
         let mut tcp = TcpStream::connect(rig.address).await.unwrap();
@@ -81,7 +82,7 @@ async fn a_login_in_clear_is_not_looked_at_and_gets_a_text_about_encryption() {
         assert_eq!(tcp.read(&mut [0; 1]).await.unwrap(), 0, "and an end in order");
         assert_eq!(rig.peer.accepted(), 0);
         rig.until("it is in the audit", |rig| rig.audited("session.refused").len() == 1).await;
-        assert!(!rig.audited("session.refused")[0].to_string().contains("ada"), "nothing of the login was read");
+        assert!(!rig.audited("session.refused")[0].to_string().contains("zuzy"), "nothing of the login was read");
     }
 }
 

@@ -18,18 +18,22 @@ from cases import CASES
 from cases.case import Case, saw
 
 
+MODES = {"tls": "over TDS 7.x", "strict": "over TDS 8.0 (strict)"}
+
+
 def main():
     options = arguments()
     drivers = chosen(options.driver, list(DRIVERS))
     cases = [case for case in CASES if not options.case or any(part.lower() in case.name.lower() for part in options.case)]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gatehouse-lab-") as folder, targets.open_target(options, pathlib.Path(folder), drivers) as target:
-        print(f"The lab runs {len(drivers)} drivers × {len(cases)} cases against {target.description}.", flush=True)
+        target.mode = options.mode
+        print(f"The lab runs {len(drivers)} drivers × {len(cases)} cases against {target.description}, {MODES[options.mode]}.", flush=True)
         with numbers_table(target):
             outcomes = run(drivers, cases, target, options.jobs)
     report.table(drivers, cases, outcomes)
     report.explanations(drivers, cases, outcomes)
-    print(f"The lab took {time.monotonic() - began:.0f} s against {target.description}.")
+    print(f"The lab took {time.monotonic() - began:.0f} s against {target.description}, {MODES[options.mode]}.")
     return report.closing_line(outcomes)
 
 
@@ -38,6 +42,7 @@ def arguments():
     parser.add_argument("--direct", action="store_true", help="straight to the server, without the gateway in between: what is the driver's, and what is the gateway's?")
     parser.add_argument("--driver", action="append", help=f"only this driver (may be repeated): {', '.join(DRIVERS)}")
     parser.add_argument("--case", action="append", help="only cases whose name contains this (may be repeated)")
+    parser.add_argument("--mode", choices=MODES, default="tls", help="TDS 7.x, with TLS inside PRELOGIN (tls), or TDS 8.0, with TLS first (strict)")
     parser.add_argument("--jobs", type=int, default=3, help="how many drivers work at the same time (3)")
     parser.add_argument("--binary", type=pathlib.Path, help="the gatehouse to test (target/release/gatehouse)")
     parser.add_argument("--keep-log", type=pathlib.Path, help="where to leave the appliance's log")

@@ -54,8 +54,8 @@ def disabled(bench):
 
 
 CASES = [
-    Case("TLS 7.x, certificate verified", "who", welcomed),
-    Case("TLS 7.x, foreign certificate", "who", certificate_refused, foreign_authority),
+    Case("TLS 7.x, certificate verified", "who", welcomed, lambda bench: {"mode": "tls"}),
+    Case("TLS 7.x, foreign certificate", "who", certificate_refused, lambda bench: foreign_authority(bench) | {"mode": "tls"}),
     Case("TLS first (strict)", "who", welcomed, lambda bench: {"mode": "strict"}),
     Case("strict, foreign certificate", "who", certificate_refused, lambda bench: foreign_authority(bench) | {"mode": "strict"}),
     Case("account and password", "who", welcomed, credential("password")),
