@@ -60,13 +60,17 @@ def chosen(wanted, known):
 def numbers_table(target):
     """The table of 100,000 rows that the cases read."""
     bench = Bench("ODBC 18", target, target.person("setup"))
-    for action in ("make_numbers", "drop_numbers"):
-        case = Case(action, action, lambda answer, bench: saw(answer))
-        outcome = bench.try_case(case)
+
+    def act(action):
+        outcome = bench.try_case(Case(action, action, lambda answer, bench: saw(answer)))
         if outcome.state != "ok":
             sys.exit(f"The lab could not set up its table ({action}): {outcome.text}")
-        if action == "make_numbers":
-            yield
+
+    act("make_numbers")
+    try:
+        yield
+    finally:  # also when the run is interrupted: the server may be somebody's own
+        act("drop_numbers")
 
 
 def run(drivers, cases, target, jobs):
