@@ -1,8 +1,10 @@
-//! What the appliance writes about itself: log lines as text or JSON, with secrets kept out.
+//! What the appliance tells about itself: log lines as text or JSON, with secrets kept out; [`Health`]; [`Metrics`].
 //!
 //! Secrets are kept out three times over: they have a type that does not print ([`crate::domain::Secret`]); libraries, which do not
 //! know that type, are never heard below `info`; and whatever still looks like a generated secret is masked on its way out.
 
+mod health;
+mod metrics;
 mod panics;
 mod redact;
 mod spans;
@@ -14,6 +16,8 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+pub use health::Health;
+pub use metrics::Metrics;
 pub use redact::redacted;
 pub use spans::{request_span, session_span};
 

@@ -10,6 +10,7 @@ pub mod files;
 pub mod policy;
 pub mod root;
 pub mod shown;
+pub mod source;
 
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
@@ -17,6 +18,7 @@ pub use files::{CertificateFiles, FilesError};
 pub use policy::ServerConfigs;
 pub use root::Root;
 pub use shown::{Shown, ShownError};
+pub use source::{Origin, Slot, Status};
 
 use crate::store::TableInfo;
 
