@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod certificates;
+pub mod challenges;
 pub mod files;
 pub mod policy;
 pub mod root;
@@ -14,6 +15,7 @@ pub mod source;
 
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
+pub use challenges::{Challenges, HttpAnswers};
 pub use files::{CertificateFiles, FilesError};
 pub use policy::ServerConfigs;
 pub use root::Root;
