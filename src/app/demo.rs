@@ -110,8 +110,9 @@ impl Demo {
         options.listen = loopback(ports.server);
         let sample = Sample::start(options, &tasks, Arc::clone(&clock)).await?;
 
-        // Whatever this machine's own settings say: a demonstration has an authority and a key of its own.
+        // Whatever this machine's own settings say: a demonstration has an authority and a key of its own, and orders nothing.
         config.tls = config::Tls::default();
+        config.acme = config::Acme::default();
         config.keys = Config::for_folder(folder).keys;
         config.appliance.name = "Gatehouse demo".to_owned();
         config.appliance.names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();

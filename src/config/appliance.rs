@@ -61,7 +61,8 @@ fn machine_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default().to_lowercase()
 }
 
-fn is_host(text: &str) -> bool {
+/// Whether it is a DNS name or an address.
+pub(super) fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')

@@ -4,6 +4,7 @@
 //! reference page and the example file, so that they cannot disagree. Precedence: flag, environment (`GATEHOUSE_<SECTION>_<KEY>`,
 //! or the same with `_FILE` for a file that holds the value), `gatehouse.toml`, default. This room alone reads the environment.
 
+mod acme;
 mod appliance;
 mod complaint;
 mod duration;
@@ -24,6 +25,7 @@ mod tls;
 
 use std::path::Path;
 
+pub use acme::{Acme, Challenge};
 pub use appliance::Appliance;
 pub use complaint::{Complaint, ConfigError};
 pub use duration::parse as parse_duration;
@@ -79,6 +81,7 @@ macro_rules! sections {
             fn objections(&self) -> Vec<(String, String)> {
                 let mut all = Vec::new();
                 $( all.extend(self.$field.objections().into_iter().map(|(key, text)| (format!("{}.{key}", <$Section>::NAME), text))); )+
+                all.extend(self.acme.objections_among(self));
                 all
             }
         }
@@ -92,6 +95,8 @@ sections! {
     listen: Listen;
     /// The certificate that it shows.
     tls: Tls;
+    /// Certificates that are ordered by ACME.
+    acme: Acme;
     /// The keys that seal its secrets.
     keys: Keys;
     /// Sessions between workstations and SQL Servers.

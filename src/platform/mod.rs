@@ -1,9 +1,10 @@
-//! What the operating system gives: time, tasks, threads for blocking work, files and their rights, signals, systemd.
+//! What the operating system gives: time, tasks, threads for blocking work, names looked up, files and their rights, signals, systemd.
 
 pub mod clock;
 pub mod files;
 pub mod lock;
 pub mod pool;
+pub mod resolve;
 pub mod signals;
 pub mod systemd;
 pub mod tasks;
@@ -11,5 +12,6 @@ pub mod tasks;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use lock::Lock;
 pub use pool::Pool;
+pub use resolve::{Resolve, Resolving, SystemResolver};
 pub use signals::{Signal, Signals};
 pub use tasks::Tasks;

@@ -1,10 +1,8 @@
 //! From a host name to a TCP connection: all addresses, each a little later than the one before, the first one wins
 //! (RFC 8305 in spirit).
 
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::pin::Pin;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -12,47 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 
 use super::error::ConnectError;
-use crate::platform::{Clock, Pool};
-
-/// Looks host names up.
-pub trait Resolve: Send + Sync + 'static {
-    /// All addresses of a host, in the order in which they should be tried.
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Resolving<'a>;
-}
-
-/// An answer that is being looked up.
-pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
-
-/// The operating system's resolver.
-#[derive(Debug, Clone)]
-pub struct SystemResolver {
-    /// Its look-ups go on when nobody waits for them any more, so they have threads of their own: a DNS that hangs must
-    /// not take those on which the audit is written.
-    lookups: Pool,
-}
-
-impl SystemResolver {
-    /// A resolver that looks up a few names at once.
-    pub fn new() -> Self {
-        Self { lookups: Pool::new(LOOKUPS) }
-    }
-}
-
-impl Default for SystemResolver {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Resolving<'a> {
-        let host = host.to_owned();
-        Box::pin(async move {
-            let lookup = self.lookups.run(move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect));
-            lookup.await.map_err(io::Error::other)?
-        })
-    }
-}
+use crate::platform::{Clock, Resolve};
 
 /// The addresses of `host`, the two families taking turns.
 pub(super) async fn addresses(resolver: &dyn Resolve, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -120,8 +78,6 @@ fn taking_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// How long one address has the field to itself.
-/// Names looked up at once.
-const LOOKUPS: usize = 16;
 const STAGGER: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_secs(30);
 const PROBES: Duration = Duration::from_secs(10);

@@ -8,9 +8,8 @@ use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::UnixTime;
 
-use super::dial::{Resolve, SystemResolver};
 use super::target::Target;
-use crate::platform::Clock;
+use crate::platform::{Clock, Resolve, SystemResolver};
 
 /// Dials SQL Servers. Clones share what was learnt about them.
 #[derive(Clone)]

@@ -12,7 +12,6 @@ pub mod target;
 mod verify;
 
 pub use connect::{connect, probe};
-pub use dial::{Resolve, Resolving};
 pub use dialer::Dialer;
 pub use error::ConnectError;
 pub use leg::{Ask, Leg, LegStream};

@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatehouse::domain::{Side, Timestamp};
-use gatehouse::platform::{Clock, ManualClock};
+use gatehouse::platform::{Clock, ManualClock, Resolve, Resolving};
 use gatehouse::tds::prelogin::{Encryption, PreLogin};
 use gatehouse::tls::{Certificates, KeyAndChain, Root, ServerConfigs, policy};
-use gatehouse::upstream::{
-    Ask, ConnectError, Dialer, Leg, Resolve, Resolving, Target, TlsRule, Verdict, connect, probe,
-};
+use gatehouse::upstream::{Ask, ConnectError, Dialer, Leg, Target, TlsRule, Verdict, connect, probe};
 use gatehouse::wire::{self, PacketReader, PacketWriter, fingerprint};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
