@@ -134,9 +134,14 @@ impl Reply {
         self.push_done(kind, DoneStatus::FINAL, command, rows, failed);
     }
 
-    /// Adds the DONE of a procedure that more follows.
-    pub fn end_of_one(&mut self, command: u16, failed: bool) {
+    /// Adds the DONE of a procedure that a batch called.
+    pub fn end_of_procedure(&mut self, command: u16, failed: bool) {
         self.push_done(DoneKind::Proc, DoneStatus::MORE, command, None, failed);
+    }
+
+    /// Adds the DONE of a call that another call of the same message follows.
+    pub fn end_of_call(&mut self, command: u16, failed: bool) {
+        self.push_done(DoneKind::Proc, DoneStatus::MORE | DoneStatus::RPC_IN_BATCH, command, None, failed);
     }
 
     /// Adds the DONE that answers an Attention.

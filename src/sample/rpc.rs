@@ -103,7 +103,7 @@ impl Run<'_> {
         if last {
             self.reply.end(0xE0, None, failed)
         } else {
-            self.reply.end_of_one(0xE0, failed)
+            self.reply.end_of_call(0xE0, failed)
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Run<'_> {
         self.flush_done();
         if outcome.is_ok() && !outside {
             self.reply.token(&Token::ReturnStatus(self.status));
-            self.reply.end_of_one(0xE0, self.failed);
+            self.reply.end_of_procedure(0xE0, self.failed);
         }
         self.reply.in_procedure = outside;
         outcome?;

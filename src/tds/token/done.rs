@@ -34,6 +34,8 @@ impl DoneStatus {
     pub const COUNT: Self = Self(0x0010);
     /// An Attention is answered with this.
     pub const ATTENTION: Self = Self(0x0020);
+    /// Another call of the same RPC message follows (MS-TDS 2.2.7.8); it ends neither the message nor its results.
+    pub const RPC_IN_BATCH: Self = Self(0x0080);
     /// The statement failed so that its rows must be thrown away.
     pub const SERVER_ERROR: Self = Self(0x0100);
 

@@ -70,7 +70,8 @@ fn write(answer: &Value) {
 }
 
 pub const NUMBERS: &str = "dbo.gatehouse_lab_numbers";
-pub const BULK_COLUMNS: &str = "(id int NOT NULL, name nvarchar(80) NULL, price float NULL, payload varbinary(200) NULL)";
+pub const BULK_COLUMNS: &str =
+    "(id int NOT NULL, name nvarchar(80) NULL, price float NULL, payload varbinary(200) NULL)";
 const BULK_ROWS: i32 = 5000;
 
 /// Count, sum and digest of rows of the numbers table.

@@ -7,7 +7,9 @@ mod job;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use job::{Answer, BULK_COLUMNS, Failure, Job, NUMBERS, Numbers, big_text, bulk_rows, digest_of_bulk, digest_of_text, na, say};
+use job::{
+    Answer, BULK_COLUMNS, Failure, Job, NUMBERS, Numbers, big_text, bulk_rows, digest_of_bulk, digest_of_text, na, say,
+};
 use mssql_tds::{
     connection::{
         bulk_copy::{BulkCopy, BulkLoadRow},
@@ -44,7 +46,7 @@ async fn act(job: &Job) -> Answer {
         "big_value" => big_value(job).await,
         "transactions" => transactions(job).await,
         "bulk" => bulk(job).await,
-        "array_inserts" => na("the lab's program leaves this crate's prepared batches alone"),
+        "array_inserts" => array_inserts(job).await,
         "cancel" => cancel(job).await,
         "timeout" => timeout(job).await,
         "mars" => na("mssql-tds 0.3 asks for MARS in PRELOGIN and has no session multiplexing behind it"),
@@ -62,7 +64,9 @@ async fn who(job: &Job) -> Answer {
     let mut client = connect(job).await?;
     let row = one(&mut client, "SELECT DB_NAME(), SUSER_SNAME(), HOST_NAME(), APP_NAME()").await?;
     let told = json!({ "host": job.text("host_name"), "app": job.text("app_name") });
-    Ok(json!({ "database": plain(&row[0]), "login": plain(&row[1]), "host": plain(&row[2]), "app": plain(&row[3]), "told": told }))
+    Ok(
+        json!({ "database": plain(&row[0]), "login": plain(&row[1]), "host": plain(&row[2]), "app": plain(&row[3]), "told": told }),
+    )
 }
 
 async fn query(job: &Job) -> Answer {
@@ -126,7 +130,8 @@ async fn big_parameter(job: &Job) -> Answer {
     let mut client = connect(job).await?;
     let text = SqlString::from_utf8_string(big_text(job.number("length")));
     let values = vec![parameter("@p", SqlType::NVarcharMax(Some(text)))];
-    let first = client.execute_sp_executesql("SELECT @p AS value, DATALENGTH(@p) AS bytes".to_owned(), values, ()).await?;
+    let first =
+        client.execute_sp_executesql("SELECT @p AS value, DATALENGTH(@p) AS bytes".to_owned(), values, ()).await?;
     let row = rest(&mut client, first).await?.pop().ok_or("no row")?;
     let mut saw = digest_of_text(plain(&row[0]).as_str().unwrap_or_default());
     saw["bytes"] = plain(&row[1]);
@@ -135,7 +140,8 @@ async fn big_parameter(job: &Job) -> Answer {
 
 async fn big_value(job: &Job) -> Answer {
     let mut client = connect(job).await?;
-    let sql = format!("SELECT REPLICATE(CAST(N'0123456789abcdef' AS nvarchar(max)), {}) AS value", job.number("length") / 16);
+    let sql =
+        format!("SELECT REPLICATE(CAST(N'0123456789abcdef' AS nvarchar(max)), {}) AS value", job.number("length") / 16);
     let row = one(&mut client, &sql).await?;
     Ok(digest_of_text(plain(&row[0]).as_str().unwrap_or_default()))
 }
@@ -165,10 +171,45 @@ async fn bulk(job: &Job) -> Answer {
     rows(&mut client, &format!("DROP TABLE IF EXISTS {table}")).await?;
     rows(&mut client, &format!("CREATE TABLE {table} {BULK_COLUMNS}")).await?;
     BulkCopy::new(&mut client, table).write_to_server_zerocopy(bulk_rows().map(BulkRow::from)).await?;
-    let read = rows(&mut client, &format!("SELECT id, name, price, payload FROM {table} ORDER BY id")).await?;
+    read_back(&mut client, table).await
+}
+
+/// Many rows of parameters for one prepared statement, in one request: as many procedure calls in one message.
+async fn array_inserts(job: &Job) -> Answer {
+    let mut client = connect(job).await?;
+    let table = job.text("table");
+    rows(&mut client, &format!("DROP TABLE IF EXISTS {table}")).await?;
+    rows(&mut client, &format!("CREATE TABLE {table} {BULK_COLUMNS}")).await?;
+    // The crate names the parameters by their places.
+    let sql = format!("INSERT INTO {table} (id, name, price, payload) VALUES (@P1, @P2, @P3, @P4)");
+    let mut statement = PreparedStatement::new(sql);
+    let values = bulk_rows().map(BulkRow::from).enumerate().map(|(place, row)| {
+        let values = vec![
+            parameter("@id", SqlType::Int(Some(row.id))),
+            parameter("@name", SqlType::NVarchar(row.name.map(SqlString::from_utf8_string), 80)),
+            parameter("@price", SqlType::Float(row.price)),
+            parameter("@payload", SqlType::VarBinary(row.payload, 200)),
+        ];
+        Ok((place, values))
+    });
+    let done = client.execute_prepared_batch(&mut statement, values, &mut None, ()).await?;
+    if let Some(failed) = done.rows.iter().find(|row| !row.errors.is_empty()) {
+        return Err(format!("row {} was not inserted: {:?}", failed.row_index, failed.errors).into());
+    }
+    if !done.complete {
+        return Err("some rows were not inserted".into());
+    }
+    if let Some(id) = statement.take_id() {
+        client.unprepare(id, ()).await?;
+    }
+    read_back(&mut client, table).await
+}
+
+async fn read_back(client: &mut TdsClient, table: &str) -> Answer {
+    let read = rows(client, &format!("SELECT id, name, price, payload FROM {table} ORDER BY id")).await?;
     let read: Vec<_> = read.into_iter().map(BulkRow::try_from).collect::<Result<_, _>>()?;
     let saw = digest_of_bulk(read.iter().map(|row| (row.id, row.name.as_deref(), row.price, row.payload.as_deref())));
-    rows(&mut client, &format!("DROP TABLE {table}")).await?;
+    rows(client, &format!("DROP TABLE {table}")).await?;
     Ok(saw)
 }
 
@@ -206,12 +247,15 @@ async fn timeout(job: &Job) -> Answer {
 async fn packets(job: &Job) -> Answer {
     let size = job.number("packet_size") as u16;
     let mut client = connect_with(job, |context| context.packet_size = size).await?;
-    let seen = numbers(&mut client, &format!("SELECT id, label FROM {NUMBERS} WHERE id <= 20000 ORDER BY id")).await?.end();
+    let seen =
+        numbers(&mut client, &format!("SELECT id, label FROM {NUMBERS} WHERE id <= 20000 ORDER BY id")).await?.end();
     let text = big_text(100_000);
     let values = vec![parameter("@p", SqlType::NVarcharMax(Some(SqlString::from_utf8_string(text.clone()))))];
     let first = client.execute_sp_executesql("SELECT @p".to_owned(), values, ()).await?;
     let row = rest(&mut client, first).await?.pop().ok_or("no row")?;
-    Ok(json!({ "rows": seen["rows"], "sum": seen["sum"], "text": plain(&row[0]) == json!(text), "negotiated": client.packet_size() }))
+    Ok(
+        json!({ "rows": seen["rows"], "sum": seen["sum"], "text": plain(&row[0]) == json!(text), "negotiated": client.packet_size() }),
+    )
 }
 
 async fn pool(job: &Job) -> Answer {
@@ -268,7 +312,8 @@ async fn connect_with(job: &Job, settle: impl FnOnce(&mut ClientContext)) -> Res
     context.application_name = job.text("app_name").to_owned();
     context.workstation_id = job.text("host_name").to_owned();
     context.encryption_options = EncryptionOptions::new();
-    context.encryption_options.mode = if job.text("mode") == "strict" { EncryptionSetting::Strict } else { EncryptionSetting::On };
+    context.encryption_options.mode =
+        if job.text("mode") == "strict" { EncryptionSetting::Strict } else { EncryptionSetting::On };
     context.encryption_options.trust_server_certificate = job.text("ca_file").is_empty();
     match job.text("token") {
         "" => {
@@ -362,10 +407,16 @@ fn iso(days: u32, since_midnight: u64) -> String {
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * from_march + 2) / 5 + 1, if from_march < 10 { from_march + 3 } else { from_march - 9 });
+    let (day, month) =
+        (day_of_year - (153 * from_march + 2) / 5 + 1, if from_march < 10 { from_march + 3 } else { from_march - 9 });
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (seconds, fraction) = (millis / 1000, millis % 1000);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{fraction:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{fraction:03}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// A row of the bulk load, on its way there and back.
@@ -412,7 +463,9 @@ impl BulkLoadRow for BulkRow {
     async fn write_to_packet(&self, writer: &mut StreamingBulkLoadWriter<'_>, column: &mut usize) -> TdsResult<()> {
         let values = [
             ColumnValues::Int(self.id),
-            self.name.clone().map_or(ColumnValues::Null, |name| ColumnValues::String(SqlString::from_utf8_string(name))),
+            self.name
+                .clone()
+                .map_or(ColumnValues::Null, |name| ColumnValues::String(SqlString::from_utf8_string(name))),
             self.price.map_or(ColumnValues::Null, ColumnValues::Float),
             self.payload.clone().map_or(ColumnValues::Null, ColumnValues::Bytes),
         ];
