@@ -12,7 +12,7 @@ use super::admin::{Admin, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Doors};
 use super::state::State;
-use super::upkeep;
+use super::{trust, upkeep};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
@@ -71,11 +71,13 @@ impl Appliance {
         let bound = doors::bind(config)?;
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital::default());
+        let host = trust::host(&config.appliance.names, &bound.https());
         let web = Web {
             appliance: config.appliance.name.as_str().into(),
             doors: Arc::new(bound.lines()),
             demo: demo.map(Arc::new),
             readiness: vital.readiness.clone(),
+            trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
         };
         let https = doors::Https { tls: tls.https, router: router(web) };
         let doors = bound.serve(&intake, &clock, half_open, config.gateway.prelogin_timeout, &gateway, https);

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::appliance::Appliance;
-use super::state::State;
+use super::state::{Layout, State};
 use crate::audit::Actor;
 use crate::config::{self, Config};
 use crate::domain::{AccessLevel, Name, Role, Secret, ServerId};
@@ -17,6 +17,7 @@ use crate::estate::{Dependents, Grantee, NewGrant};
 use crate::identity::{IdentityError, NewAccount, generated};
 use crate::platform::{Clock, Tasks, files};
 use crate::sample::{Sample, SampleOptions};
+use crate::tls::Anchor;
 use crate::upstream::{Target, TlsRule};
 use crate::web::DemoNote;
 
@@ -73,6 +74,8 @@ pub struct Access {
     pub password: String,
     /// The authority to trust, in PEM form.
     pub ca_file: PathBuf,
+    /// SHA-256 of that certificate: what `gatehouse trust install` compares.
+    pub ca_sha256: String,
     /// The gateway's own certificate, in PEM form, for drivers that compare instead of trusting (`ServerCertificate=`).
     pub certificate_file: PathBuf,
     /// An administrator's account.
@@ -127,10 +130,10 @@ impl Demo {
         let admin_password = set_up_account(state, ADMINISTRATOR, Role::Administrator).await?;
         set_up_grant(state, server, &application).await?;
 
-        let (ca_file, server_ca_file) = (folder.join("authority.pem"), folder.join("sample-server.pem"));
+        let (ca_file, server_ca_file) = (Layout::of(folder).authority(), folder.join("sample-server.pem"));
         let certificate_file = folder.join("certificate.pem");
         let authority = appliance.authority_pem().context("the demonstration has an authority of its own")?;
-        files::write_public(&ca_file, authority.as_bytes())?;
+        let ca_sha256 = Anchor::read(authority.as_bytes())?.sha256().to_owned();
         files::write_public(&certificate_file, appliance.certificate_pem().as_bytes())?;
         files::write_public(&server_ca_file, sample.certificate_pem().as_bytes())?;
         let access = Access {
@@ -141,6 +144,7 @@ impl Demo {
             account: ACCOUNT.to_owned(),
             password: password.expose().to_owned(),
             ca_file,
+            ca_sha256,
             certificate_file,
             admin_account: ADMINISTRATOR.to_owned(),
             admin_password: admin_password.expose().to_owned(),

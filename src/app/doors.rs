@@ -88,6 +88,11 @@ impl BoundDoors {
         lines
     }
 
+    /// The addresses for browsers, with their real ports.
+    pub(super) fn https(&self) -> Vec<SocketAddr> {
+        addresses(&self.https)
+    }
+
     /// Serves them in the background, until `tasks` are told to stop.
     pub(super) fn serve(
         self,

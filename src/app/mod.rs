@@ -7,6 +7,7 @@ pub mod demo;
 mod doors;
 pub mod lifecycle;
 pub mod state;
+pub mod trust;
 mod upkeep;
 
 pub use appliance::Appliance;

@@ -51,6 +51,11 @@ impl Layout {
         self.folder.join("audit")
     }
 
+    /// The own authority's certificate, in PEM form: public, and written at each start.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
     /// The local socket of the running appliance.
     pub fn control_socket(&self) -> PathBuf {
         self.folder.join("control.sock")

@@ -90,6 +90,7 @@ Gatehouse demo: a sample SQL Server (a model of one, not SQL Server itself) with
   account    {account}
   password   {password}
   trust      {ca}
+  SHA-256    {sha256}
   all this   {file}
 
 Paste one of these:
@@ -109,6 +110,7 @@ Ctrl-C ends it.
 ",
         url = access.https_url,
         program = std::env::current_exe().unwrap_or_else(|_| "gatehouse".into()).display(),
+        sha256 = access.ca_sha256,
         certificate = access.certificate_file.display(),
         file = file.display(),
         folder = file.parent().unwrap_or(Path::new(".")).display(),

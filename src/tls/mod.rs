@@ -4,6 +4,7 @@
 //! certificate comes from, [`Certificates`] holds the one that is shown and can be changed under way, [`policy`] says
 //! which versions and suites are spoken where.
 
+pub mod anchor;
 pub mod authority;
 pub mod certificates;
 pub mod challenges;
@@ -13,6 +14,7 @@ pub mod root;
 pub mod shown;
 pub mod source;
 
+pub use anchor::{Anchor, AnchorError};
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
 pub use challenges::{Challenges, HttpAnswers};

@@ -10,6 +10,7 @@ pub mod headers;
 pub mod health;
 pub mod problem;
 pub mod serve;
+pub mod trust;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use axum::routing::get;
 pub use front::{DemoNote, DoorLine};
 pub use health::Readiness;
 pub use serve::serve;
+pub use trust::{SignedBy, Trust};
 
 /// The largest request body taken, in bytes: nothing here reads more than a form.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -36,12 +38,19 @@ pub struct Web {
     pub demo: Option<Arc<DemoNote>>,
     /// Whether the appliance takes logins now.
     pub readiness: Readiness,
+    /// How workstations come to trust it.
+    pub trust: Trust,
 }
 
 /// Everything that answers over HTTPS.
 pub fn router(web: Web) -> Router {
     Router::new()
         .route("/", get(front::page))
+        .route("/trust", get(trust::without_slash))
+        .route("/trust/", get(trust::page))
+        .route("/trust/authority.pem", get(trust::in_pem))
+        .route("/trust/authority.crt", get(trust::in_der))
+        .route("/trust/authority.cer", get(trust::in_cer))
         .route("/healthz/live", get(health::live))
         .route("/healthz/ready", get(health::ready))
         .route("/assets/{*path}", get(assets::asset))

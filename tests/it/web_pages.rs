@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
-use gatehouse::web::{DemoNote, DoorLine, Readiness, Web, router};
+use gatehouse::domain::Timestamp;
+use gatehouse::tls::{Anchor, Root};
+use gatehouse::web::{DemoNote, DoorLine, Readiness, SignedBy, Trust, Web, router};
 use tower::ServiceExt as _;
 
 fn web(demo: Option<DemoNote>) -> Web {
@@ -15,7 +17,14 @@ fn web(demo: Option<DemoNote>) -> Web {
         doors: Arc::new(vec![DoorLine { port: 1433, answers: "SQL" }]),
         demo: demo.map(Arc::new),
         readiness,
+        trust: trust(SignedBy::Own),
     }
+}
+
+fn trust(signed_by: SignedBy) -> Trust {
+    let root = Root::create("Contoso <b>root</b>", Timestamp::from_millis(1_795_000_000_000)).unwrap();
+    let authority = Some(Arc::new(Anchor::read(root.certificate_der()).unwrap()));
+    Trust { authority, host: "sql.corp.example".into(), signed_by: Arc::new(move || signed_by.clone()) }
 }
 
 async fn ask(web: Web, method: &str, path: &str) -> Response<Body> {
@@ -43,6 +52,68 @@ async fn the_demos_front_page_names_the_account_and_the_database() {
     let note = DemoNote { database: "trade".into(), account: "ada".into() };
     let page = text(ask(web(Some(note)), "GET", "/").await).await;
     assert!(page.contains("<code>trade</code>") && page.contains("<code>ada</code>"));
+}
+
+#[tokio::test]
+async fn the_page_about_trust_shows_the_fingerprint_and_every_way_to_install_the_authority() {
+    let web = web(None);
+    let authority = web.trust.authority.clone().unwrap();
+    let front = text(ask(web.clone(), "GET", "/").await).await;
+    assert!(front.contains("href=\"/trust/\""), "the front page leads there");
+    let page = text(ask(web, "GET", "/trust/").await).await;
+    for line in authority.fingerprint_lines() {
+        assert!(page.contains(&format!("<code>{line}</code>")), "{line} in {page}");
+    }
+    let command = format!("gatehouse trust install https://sql.corp.example --fingerprint {}", authority.sha256());
+    for way in [
+        "Group Policy",
+        "Intune",
+        "Import-Certificate",
+        "certutil -addstore",
+        "update-ca-certificates",
+        "update-ca-trust",
+        "security add-trusted-cert",
+        "ImportEnterpriseRoots",
+        "CACertificates",
+        &command,
+    ] {
+        assert!(page.contains(way), "{way} in {page}");
+    }
+    assert!(!page.contains("<b>root</b>") && !page.contains("Nothing needs installing"), "{page}");
+}
+
+#[tokio::test]
+async fn the_authoritys_certificate_is_handed_out_in_both_forms() {
+    let web = web(None);
+    let authority = web.trust.authority.clone().unwrap();
+    for (path, kind, ending) in [
+        ("/trust/authority.pem", "application/pem-certificate-chain", "pem"),
+        ("/trust/authority.crt", "application/x-x509-ca-cert", "crt"),
+        ("/trust/authority.cer", "application/pkix-cert", "cer"),
+    ] {
+        let response = ask(web.clone(), "GET", path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], kind);
+        let name = format!("attachment; filename=\"gatehouse-authority-{}.{ending}\"", authority.short());
+        assert_eq!(response.headers()[header::CONTENT_DISPOSITION], name.as_str());
+        let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        assert_eq!(body.starts_with(b"-----BEGIN CERTIFICATE-----"), ending == "pem");
+        assert_eq!(Anchor::read(&body).unwrap(), *authority);
+    }
+    let response = ask(web.clone(), "GET", "/trust").await;
+    assert_eq!(response.headers()[header::LOCATION], "/trust/");
+    let none = Web { trust: Trust { authority: None, ..web.trust.clone() }, ..web };
+    assert_eq!(ask(none, "GET", "/trust/authority.pem").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn where_browsers_believe_the_certificate_the_page_says_that_nothing_needs_installing() {
+    let public = Web { trust: trust(SignedBy::Public("Let's Encrypt".to_owned())), ..web(None) };
+    let page = text(ask(public, "GET", "/trust/").await).await;
+    assert!(page.contains("Nothing needs installing") && page.contains("Let&#39;s Encrypt"), "{page}");
+    let company = Web { trust: trust(SignedBy::Other("CN=Contoso Issuing CA".to_owned())), ..web(None) };
+    let page = text(ask(company, "GET", "/trust/").await).await;
+    assert!(page.contains("Contoso Issuing CA") && !page.contains("Nothing needs installing"), "{page}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::app::admin::{
     SentSecret, ServerView, SessionView, TokenView,
 };
 use crate::cli::output;
+pub(super) use crate::tls::anchor::grouped as fingerprint;
 use crate::upstream::TlsRule;
 
 /// Prints an answer.
@@ -208,12 +209,6 @@ pub(super) fn met(view: &MetView, print: impl Fn(String)) {
         ];
         facts_to(&print, facts);
     }
-}
-
-/// A fingerprint as other tools show it: pairs of digits with colons.
-pub(super) fn fingerprint(hex: &str) -> String {
-    let digits: Vec<char> = hex.to_uppercase().chars().collect();
-    digits.chunks(2).map(String::from_iter).collect::<Vec<_>>().join(":")
 }
 
 fn database(view: &DatabaseView) {

@@ -1,0 +1,56 @@
+//! The own authority as the appliance tells of it: on its pages, in its log, and as a file in the data folder, so that
+//! the fingerprint reaches people by other ways than the connection that it is to prove.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::app::Layout;
+use crate::platform::files;
+use crate::tls::{Anchor, Shown};
+use crate::web::{SignedBy, Trust};
+
+/// The port that addresses leave out.
+const HTTPS: u16 = 443;
+
+/// Writes the certificate beside the data, says its fingerprint in the log, and gives what the pages tell.
+pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> anyhow::Result<Trust> {
+    let authority = shown.authority().map(|authority| Anchor::read(authority.root_pem().as_bytes())).transpose()?;
+    if let Some(anchor) = &authority {
+        let file = Layout::of(data_dir).authority();
+        files::write_public(&file, anchor.pem().as_bytes()).with_context(|| format!("{}", file.display()))?;
+        tracing::info!(sha256 = anchor.sha256(), file = %file.display(), "workstations trust this authority");
+    }
+    let (own, certificates) = (authority.is_some(), shown.certificates());
+    let signed_by = move || match own {
+        true => SignedBy::Own,
+        false => SignedBy::Other(certificates.current().facts().issuer.clone()),
+    };
+    Ok(Trust { authority: authority.map(Arc::new), host: host.into(), signed_by: Arc::new(signed_by) })
+}
+
+/// Where workstations find HTTPS: the appliance's first name, with the port where it is not the usual one.
+pub(in crate::app) fn host(names: &[String], https: &[SocketAddr]) -> String {
+    let name = names.first().map_or("localhost", String::as_str);
+    let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    match https.first().map(SocketAddr::port) {
+        Some(port) if port != HTTPS => format!("{name}:{port}"),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_has_a_port_where_it_is_not_the_usual_one() {
+        let at = |text: &str| [text.parse::<SocketAddr>().unwrap()];
+        let names = |name: &str| [name.to_owned()];
+        assert_eq!(host(&names("sql.corp.example"), &at("[::]:443")), "sql.corp.example");
+        assert_eq!(host(&names("sql.corp.example"), &at("[::]:8443")), "sql.corp.example:8443");
+        assert_eq!(host(&names("2001:db8::1"), &at("[::]:8443")), "[2001:db8::1]:8443");
+    }
+}
