@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::{Admin, LiveSessions};
 use super::control::{Control, Life};
-use super::doors::{self, Doors};
+use super::doors::{self, Behind, Doors};
 use super::state::State;
 use super::{trust, upkeep};
 use crate::audit::{Actor, Entry};
@@ -21,7 +21,8 @@ use crate::estate::Grantee;
 use crate::gateway::{Gateway, Parts, Registry};
 use crate::platform::{Clock, Tasks};
 use crate::store::OpenReport;
-use crate::tls::{Authority, Shown};
+use crate::telemetry::{Health, Metrics};
+use crate::tls::{Authority, Challenges, Shown};
 use crate::upstream::Dialer;
 use crate::web::{DemoNote, Readiness, Web, router};
 
@@ -35,6 +36,7 @@ pub struct Appliance {
     certificate: Shown,
     doors: Doors,
     vital: Arc<Vital>,
+    metrics: Metrics,
     clock: Arc<dyn Clock>,
     /// What takes new work: listeners, the control socket. Stops first.
     intake: Tasks,
@@ -48,6 +50,8 @@ impl Appliance {
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, demo: Option<DemoNote>) -> anyhow::Result<Self> {
         let state = open(config, &clock).await?;
         let (intake, background) = (Tasks::new(), Tasks::new());
+        let (health, metrics) = (Health::new(), Metrics::new());
+        let challenges = Challenges::new();
         let certificate = Shown::open(&state.store, &config.appliance, &config.tls, &*clock).await?;
         certificate.keep_fresh(&background, Arc::clone(&clock));
         upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
@@ -70,7 +74,7 @@ impl Appliance {
 
         let bound = doors::bind(config)?;
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
-        let vital = Arc::new(Vital::default());
+        let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
         let host = trust::host(&config.appliance.names, &bound.https());
         let web = Web {
             appliance: config.appliance.name.as_str().into(),
@@ -79,14 +83,21 @@ impl Appliance {
             readiness: vital.readiness.clone(),
             trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
         };
-        let https = doors::Https { tls: tls.https, router: router(web) };
-        let doors = bound.serve(&intake, &clock, half_open, config.gateway.prelogin_timeout, &gateway, https);
+        let behind = Behind {
+            gateway: gateway.clone(),
+            https: doors::Https { tls: tls.https, router: router(web) },
+            challenges,
+            browsers: half_open.same_limits(),
+            clock: Arc::clone(&clock),
+            tasks: intake.clone(),
+        };
+        let doors = bound.serve(&behind, &half_open, config.gateway.prelogin_timeout);
         let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
         let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions));
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);
-        Ok(Self { state, gateway, certificate, doors, vital, clock, intake, background })
+        Ok(Self { state, gateway, certificate, doors, vital, metrics, clock, intake, background })
     }
 
     /// The addresses where SQL clients are served, with their real ports.
@@ -117,6 +128,16 @@ impl Appliance {
     /// The live sessions.
     pub fn registry(&self) -> &Registry {
         self.gateway.registry()
+    }
+
+    /// What is not as it should be.
+    pub fn health(&self) -> &Health {
+        &self.vital.health
+    }
+
+    /// Its numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Reads again what may have changed outside: certificate files.
@@ -155,16 +176,24 @@ impl std::fmt::Debug for Appliance {
     }
 }
 
-/// Whether the appliance takes logins, and whether it was asked to stop: what the control socket tells and takes.
+/// Whether the appliance takes logins, what is not well, and whether it was asked to stop: what the control socket tells
+/// and takes.
 #[derive(Debug, Default)]
 struct Vital {
     readiness: Readiness,
+    health: Health,
     drain: CancellationToken,
 }
 
 impl Life for Vital {
+    fn is_ready(&self) -> bool {
+        self.readiness.is_ready()
+    }
+
     fn problems(&self) -> Vec<String> {
-        if self.readiness.is_ready() { Vec::new() } else { vec!["it is starting or shutting down".to_owned()] }
+        let unready = (!self.is_ready()).then(|| "it is starting or shutting down".to_owned());
+        let board = self.health.problems().into_iter().map(|(what, text)| format!("{what}: {text}"));
+        unready.into_iter().chain(board).collect()
     }
 
     fn drain(&self) {

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::BoxFuture;
 use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt as _;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
-use crate::door::{self, Bound, Connection, Door, HalfOpen, Kind};
+use crate::door::{self, Bound, Connection, Door, HalfOpen, Kind, reset_on_close};
 use crate::gateway::Gateway;
+use crate::platform::clock::within;
 use crate::platform::{Clock, Tasks};
+use crate::tls::Challenges;
 use crate::web::{self, DoorLine};
 
 /// Addresses that are bound, and not served yet.
@@ -82,7 +87,8 @@ impl BoundDoors {
     pub(super) fn lines(&self) -> Vec<DoorLine> {
         let line = |answers| move |address: SocketAddr| DoorLine { port: address.port(), answers };
         let sql = addresses(&self.sql).into_iter().map(line("SQL clients: TDS 7.x and TDS 8.0 (strict), encrypted"));
-        let https = addresses(&self.https).into_iter().map(line("Browsers: HTTPS; and SQL clients with TDS 7.x"));
+        let https =
+            addresses(&self.https).into_iter().map(line("Browsers: HTTPS; SQL clients: TDS 7.x and TDS 8.0 (strict)"));
         let mut lines: Vec<DoorLine> = sql.chain(https).collect();
         lines.dedup_by_key(|line| line.port);
         lines
@@ -94,47 +100,85 @@ impl BoundDoors {
     }
 
     /// Serves them in the background, until `tasks` are told to stop.
-    pub(super) fn serve(
-        self,
-        tasks: &Tasks,
-        clock: &Arc<dyn Clock>,
-        half_open: HalfOpen,
-        silence: Duration,
-        gateway: &Gateway,
-        https: Https,
-    ) -> Doors {
+    pub(super) fn serve(self, behind: &Behind, half_open: &HalfOpen, silence: Duration) -> Doors {
         let served = Doors { sql: addresses(&self.sql), https: addresses(&self.https) };
-        // Browsers never sign in to their connection, so they are counted apart: none of them takes a SQL client's place.
-        let door = |half_open| Door::new(tasks.clone(), Arc::clone(clock), half_open, silence);
-        let browsers = half_open.same_limits();
-        let sql = door(half_open).on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_gateway(gateway));
-        let web = door(browsers).on(Kind::Tds, to_gateway(gateway)).on(Kind::Tls, to_https(https, clock, tasks));
+        let door = || Door::new(behind.tasks.clone(), Arc::clone(&behind.clock), half_open.clone(), silence);
+        // SQL Server takes clients that name no protocol; so do its stand-ins. HTTP is not spoken here, not even to lead
+        // elsewhere: to whoever scans for it, the usual port looks like SQL Server's own.
+        let sql = behind.gateway_kinds(door()).on(Kind::TlsBare, behind.to_gateway());
+        let https = behind
+            .gateway_kinds(door())
+            .on(Kind::Https, behind.to_https())
+            .on(Kind::TlsBare, behind.to_https())
+            .on(Kind::AcmeTls, behind.to_challenge());
         self.sql.into_iter().for_each(|bound| sql.clone().serve(bound));
-        self.https.into_iter().for_each(|bound| web.clone().serve(bound));
+        self.https.into_iter().for_each(|bound| https.clone().serve(bound));
         served
     }
 }
 
-fn to_gateway(gateway: &Gateway) -> impl Fn(Connection) -> futures_util::future::BoxFuture<'static, ()> + use<> {
-    let gateway = gateway.clone();
-    move |connection| {
-        let gateway = gateway.clone();
-        Box::pin(async move { gateway.serve(connection.stream, connection.peer.ip(), connection.admission).await })
+/// What the doors lead to.
+pub(super) struct Behind {
+    /// Where SQL clients go.
+    pub gateway: Gateway,
+    /// Where browsers go.
+    pub https: Https,
+    /// What an ACME server is answered.
+    pub challenges: Challenges,
+    /// Browsers never sign in to their connection, so they are counted apart: none of them keeps a SQL client's place.
+    pub browsers: HalfOpen,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What runs while the doors are open.
+    pub tasks: Tasks,
+}
+
+type Served = BoxFuture<'static, ()>;
+
+impl Behind {
+    fn gateway_kinds(&self, door: Door) -> Door {
+        door.on(Kind::Tds, self.to_gateway()).on(Kind::Strict, self.to_gateway())
+    }
+
+    fn to_gateway(&self) -> impl Fn(Connection) -> Served + use<> {
+        let gateway = self.gateway.clone();
+        move |connection| {
+            let gateway = gateway.clone();
+            Box::pin(async move { gateway.serve(connection.stream, connection.peer.ip(), connection.admission).await })
+        }
+    }
+
+    fn to_https(&self) -> impl Fn(Connection) -> Served + use<> {
+        let (https, browsers) = (self.https.clone(), self.browsers.clone());
+        let (clock, tasks) = (Arc::clone(&self.clock), self.tasks.clone());
+        move |connection| {
+            let (https, clock, stopping) = (https.clone(), Arc::clone(&clock), tasks.stopping());
+            let place = browsers.take_over(connection.admission);
+            Box::pin(async move {
+                // Held to the end: browsers keep connections open.
+                let Some(_place) = place else { return reset_on_close(&connection.stream) };
+                web::serve(connection.stream, https.tls, https.router, clock, stopping).await;
+            })
+        }
+    }
+
+    /// An ACME server makes the handshake, looks at the certificate and leaves.
+    fn to_challenge(&self) -> impl Fn(Connection) -> Served + use<> {
+        let (challenges, clock) = (self.challenges.clone(), Arc::clone(&self.clock));
+        move |connection| {
+            let (config, clock) = (challenges.tls_config(), Arc::clone(&clock));
+            Box::pin(async move {
+                let Some(config) = config else { return tracing::debug!("no ACME order is under way") };
+                let shown = async { TlsAcceptor::from(config).accept(connection.stream).await?.shutdown().await };
+                match within(&*clock, CHALLENGE_LIMIT, shown).await {
+                    Ok(Ok(())) => tracing::info!(peer.ip = %connection.peer.ip(), "an ACME challenge was answered"),
+                    Ok(Err(error)) => tracing::info!(%error, "an ACME challenge was asked for and not taken"),
+                    Err(_) => tracing::info!("an ACME challenge took too long"),
+                }
+            })
+        }
     }
 }
 
-fn to_https(
-    https: Https,
-    clock: &Arc<dyn Clock>,
-    tasks: &Tasks,
-) -> impl Fn(Connection) -> futures_util::future::BoxFuture<'static, ()> + use<> {
-    let (clock, tasks) = (Arc::clone(clock), tasks.clone());
-    move |connection| {
-        let (https, clock, stopping) = (https.clone(), Arc::clone(&clock), tasks.stopping());
-        Box::pin(async move {
-            // Browsers keep connections open without signing in, so the place is held to the end.
-            let _admission = connection.admission;
-            web::serve(connection.stream, https.tls, https.router, clock, stopping).await;
-        })
-    }
-}
+/// How long an ACME server may take over its handshake.
+const CHALLENGE_LIMIT: Duration = Duration::from_secs(10);

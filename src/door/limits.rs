@@ -67,6 +67,11 @@ impl HalfOpen {
         Some(Admission { shared: Arc::clone(&self.shared), address })
     }
 
+    /// Gives `admission` back for a place here, if there is one: who turned out to be of another kind is counted there.
+    pub fn take_over(&self, admission: Admission) -> Option<Admission> {
+        self.admit(admission.address)
+    }
+
     /// How many are half open now.
     pub fn count(&self) -> usize {
         self.shared.counts().total
@@ -116,6 +121,18 @@ mod tests {
         drop(first);
         assert!(limits.admit(ip("10.0.0.1")).is_some());
         assert_eq!(limits.refused(), 2);
+    }
+
+    #[test]
+    fn who_is_taken_over_counts_there_and_no_longer_here() {
+        let limits = HalfOpen::new(1, 1);
+        let browsers = limits.same_limits();
+        let first = browsers.take_over(limits.admit(ip("10.0.0.1")).unwrap()).unwrap();
+        assert_eq!((limits.count(), browsers.count()), (0, 1));
+        assert!(browsers.take_over(limits.admit(ip("10.0.0.1")).unwrap()).is_none());
+        assert_eq!((limits.count(), browsers.count()), (0, 1));
+        drop(first);
+        assert_eq!((limits.count(), browsers.count()), (0, 0));
     }
 
     #[test]

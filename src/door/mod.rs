@@ -3,6 +3,7 @@
 
 pub mod bind;
 pub mod limits;
+mod look;
 pub mod serve;
 pub mod sniff;
 

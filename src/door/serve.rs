@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::bind::{Bound, Families, listen};
 use super::limits::{Admission, HalfOpen};
-use super::sniff::{ENOUGH, Kind, sniff};
+use super::look::first_bytes;
+use super::sniff::Kind;
 use crate::platform::clock::within;
 use crate::platform::{Clock, Tasks};
 
@@ -152,38 +153,18 @@ impl Door {
         let told = tokio::select! {
             biased;
             () = self.tasks.stopping() => return,
-            told = within(&*self.clock, self.silence, self.first_bytes(&stream)) => told,
+            told = within(&*self.clock, self.silence, first_bytes(&stream, &*self.clock)) => told,
         };
         let kind = match told {
             Ok(Ok(Some(kind))) => kind,
             // MultiSubnetFailover opens a connection to each address and drops all but one; port scanners do the same.
-            Ok(Ok(None)) => return tracing::debug!(peer.ip = %peer.ip(), "closed before its first byte"),
-            Ok(Err(error)) => return tracing::debug!(peer.ip = %peer.ip(), %error, "failed before its first bytes"),
+            Ok(Ok(None)) => return tracing::debug!(peer.ip = %peer.ip(), "closed before it said what it is"),
+            Ok(Err(error)) => return tracing::debug!(peer.ip = %peer.ip(), %error, "failed before it said what it is"),
             Err(_) => return tracing::debug!(peer.ip = %peer.ip(), "said nothing"),
         };
         match self.handlers.iter().find(|(of, _)| *of == kind) {
             Some((_, handler)) => handler.handle(Connection { stream, peer, local, kind, admission }).await,
             None => tracing::debug!(peer.ip = %peer.ip(), ?kind, "nothing of this kind is served here"),
-        }
-    }
-
-    /// What the connection is; nothing when it ended before it said so.
-    async fn first_bytes(&self, stream: &TcpStream) -> io::Result<Option<Kind>> {
-        let mut bytes = [0; ENOUGH];
-        let mut seen = 0;
-        loop {
-            let there = stream.peek(&mut bytes).await?;
-            if there == 0 {
-                return Ok(None);
-            }
-            if let Ok(kind) = sniff(bytes.get(..there).unwrap_or_default()) {
-                return Ok(Some(kind));
-            }
-            // Bytes that were seen already are shown again at once, so waiting for more takes a pause.
-            if there == seen {
-                self.clock.sleep(SHORTEST_PAUSE).await;
-            }
-            seen = there;
         }
     }
 }

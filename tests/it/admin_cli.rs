@@ -60,6 +60,10 @@ struct Alive {
 }
 
 impl Life for Alive {
+    fn is_ready(&self) -> bool {
+        !self.draining.load(Ordering::SeqCst)
+    }
+
     fn problems(&self) -> Vec<String> {
         if self.draining.load(Ordering::SeqCst) { vec!["it is draining".into()] } else { Vec::new() }
     }

@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::support::hello::client_hello;
+
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// A door whose every kind but `Unknown` is handed to the test.
@@ -30,7 +32,7 @@ fn open(at: &str, per_address: usize, total: usize) -> Open {
     let (tasks, half_open) = (Tasks::new(), HalfOpen::new(per_address, total));
     let (sender, handed) = mpsc::unbounded_channel();
     let mut door = Door::new(tasks.clone(), Arc::clone(&clock) as _, half_open.clone(), SILENCE);
-    for kind in [Kind::Tds, Kind::Tls, Kind::Http] {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Unknown) {
         let sender = sender.clone();
         door = door.on(kind, move |connection: Connection| {
             let _ = sender.send(connection);
@@ -61,10 +63,16 @@ async fn until(what: impl Fn() -> bool) {
 #[tokio::test]
 async fn each_kind_goes_to_its_handler_with_all_of_its_bytes() {
     let mut door = open("127.0.0.1:0", 10, 10);
-    for (bytes, kind) in
-        [(&b"\x12\x01\x00\x2f"[..], Kind::Tds), (b"\x16\x03\x01", Kind::Tls), (b"GET / HTTP/1.1\r\n", Kind::Http)]
-    {
-        let client = say(door.address, bytes).await;
+    let kinds = [
+        (b"\x12\x01\x00\x2f".to_vec(), Kind::Tds),
+        (client_hello(&[b"tds/8.0"]), Kind::Strict),
+        (client_hello(&[b"h2", b"http/1.1"]), Kind::Https),
+        (client_hello(&[]), Kind::TlsBare),
+        (client_hello(&[b"acme-tls/1"]), Kind::AcmeTls),
+        (b"GET / HTTP/1.1\r\n".to_vec(), Kind::Http),
+    ];
+    for (bytes, kind) in kinds {
+        let client = say(door.address, &bytes).await;
         let mut connection = door.handed.recv().await.unwrap();
         assert_eq!(connection.kind, kind);
         assert_eq!(connection.peer, client.local_addr().unwrap());
@@ -81,16 +89,47 @@ async fn each_kind_goes_to_its_handler_with_all_of_its_bytes() {
 async fn a_request_line_that_comes_letter_by_letter_is_recognised() {
     let mut door = open("127.0.0.1:0", 10, 10);
     let mut client = say(door.address, b"OPT").await;
-    let rest = async {
-        client.write_all(b"IONS /").await.unwrap();
-        loop {
-            tokio::task::yield_now().await;
-            door.clock.advance(Duration::from_millis(1));
-        }
-    };
-    let connection =
-        tokio::select! { connection = door.handed.recv() => connection.unwrap(), () = rest => unreachable!() };
-    assert_eq!(connection.kind, Kind::Http);
+    until(|| door.half_open.count() == 1).await;
+    for letter in b"IONS /" {
+        client.write_all(&[*letter]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(door.handed.recv().await.unwrap().kind, Kind::Http);
+}
+
+#[tokio::test]
+async fn a_client_hello_that_comes_in_pieces_is_handed_over_whole() {
+    let mut door = open("127.0.0.1:0", 10, 10);
+    // Longer than one look, as with many names of protocols.
+    let names: Vec<Vec<u8>> = (0..60).map(|number| format!("protocol-{number:040}").into_bytes()).collect();
+    let mut protocols: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    protocols.push(b"tds/8.0");
+    let hello = client_hello(&protocols);
+    assert!(hello.len() > 3000);
+    let mut client = TcpStream::connect(door.address).await.unwrap();
+    client.set_nodelay(true).unwrap();
+    for piece in hello.chunks(700) {
+        client.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut connection = door.handed.recv().await.unwrap();
+    assert_eq!(connection.kind, Kind::Strict);
+    let mut there = vec![0; hello.len()];
+    connection.stream.read_exact(&mut there).await.unwrap();
+    assert_eq!(there, hello);
+}
+
+#[tokio::test]
+async fn who_closes_in_the_middle_of_its_first_words_is_let_go_at_once() {
+    // The clock stands still, so it is not the limit for silence that ends it.
+    let door = open("127.0.0.1:0", 4, 4);
+    for bytes in [&b"OPT"[..], &client_hello(&[])[..100]] {
+        let mut client = say(door.address, bytes).await;
+        until(|| door.half_open.count() == 1).await;
+        client.shutdown().await.unwrap();
+        assert!(is_shown_out(client).await);
+        until(|| door.half_open.count() == 0).await;
+    }
 }
 
 #[tokio::test]
@@ -116,14 +155,14 @@ async fn one_address_cannot_keep_another_out_but_the_total_can() {
     let at = |host: &str| format!("{host}:{port}").parse::<SocketAddr>().unwrap();
     let mut kept = Vec::new();
     for host in ["127.0.0.1", "127.0.0.1", "[::1]"] {
-        kept.push((say(at(host), &[0x16]).await, door.handed.recv().await.unwrap()));
+        kept.push((say(at(host), &[0x12]).await, door.handed.recv().await.unwrap()));
     }
     assert_eq!(kept[0].1.peer.ip(), kept[0].0.local_addr().unwrap().ip(), "an IPv4 address is shown as one");
-    assert!(is_shown_out(say(at("127.0.0.1"), &[0x16]).await).await);
-    assert!(is_shown_out(say(at("[::1]"), &[0x16]).await).await);
+    assert!(is_shown_out(say(at("127.0.0.1"), &[0x12]).await).await);
+    assert!(is_shown_out(say(at("[::1]"), &[0x12]).await).await);
     kept.clear();
     until(|| door.half_open.count() == 0).await;
-    say(at("[::1]"), &[0x16]).await;
+    say(at("[::1]"), &[0x12]).await;
     assert!(door.handed.recv().await.is_some());
 }
 

@@ -19,7 +19,9 @@ use crate::platform::{Clock, Tasks};
 
 /// The life of the appliance, as far as the socket asks about it; plugged in where all is put together.
 pub trait Life: Send + Sync + 'static {
-    /// What keeps it from being ready; nothing when it is.
+    /// Whether it serves.
+    fn is_ready(&self) -> bool;
+    /// What is not as it should be, whether or not it serves.
     fn problems(&self) -> Vec<String>;
     /// Begins to drain.
     fn drain(&self);
@@ -107,8 +109,7 @@ impl Service {
         match request {
             ControlRequest::Ping => ControlResponse::Pong { version: env!("CARGO_PKG_VERSION").to_owned() },
             ControlRequest::Ready => {
-                let problems = self.life.problems();
-                ControlResponse::Ready { ready: problems.is_empty(), problems }
+                ControlResponse::Ready { ready: self.life.is_ready(), problems: self.life.problems() }
             }
             ControlRequest::Drain => {
                 self.life.drain();
