@@ -22,7 +22,7 @@ use crate::gateway::{Gateway, Parts, Registry};
 use crate::platform::{Clock, Tasks};
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
-use crate::tls::{Authority, Challenges, Shown};
+use crate::tls::{Challenges, Shown};
 use crate::upstream::Dialer;
 use crate::web::{DemoNote, Readiness, Web, router};
 
@@ -52,7 +52,7 @@ impl Appliance {
         let (intake, background) = (Tasks::new(), Tasks::new());
         let (health, metrics) = (Health::new(), Metrics::new());
         let challenges = Challenges::new();
-        let certificate = Shown::open(&state.store, &config.appliance, &config.tls, &*clock).await?;
+        let certificate = Shown::open(&state.store, &config.appliance, &config.tls, health.clone(), &*clock).await?;
         certificate.keep_fresh(&background, Arc::clone(&clock));
         upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
@@ -110,9 +110,9 @@ impl Appliance {
         &self.doors.https
     }
 
-    /// The certificate to trust, in PEM form: the own authority's root, or nothing when the certificate comes from files.
-    pub fn authority_pem(&self) -> Option<String> {
-        self.certificate.authority().map(Authority::root_pem)
+    /// The own authority's root, in PEM form: what to trust where no other certificate is shown.
+    pub fn authority_pem(&self) -> String {
+        self.certificate.authority().root_pem()
     }
 
     /// The certificate that is shown today, in PEM form, without its chain: what some drivers compare with.

@@ -1,16 +1,12 @@
 //! `gatehouse check`: are the settings usable, and what is in force?
 
-use std::path::Path;
-
-use anyhow::Context as _;
-
 use super::{Settings, output};
 use crate::app::state;
 use crate::config::{Config, Loaded};
 use crate::platform::files::others_kept_out;
 use crate::platform::{Clock as _, SystemClock};
-use crate::tls::CertificateFiles;
-use crate::tls::files::concerns;
+use crate::tls::Place;
+use crate::tls::check::concerns;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -64,9 +60,9 @@ fn show_json(loaded: &Loaded) {
 fn files_are_usable(config: &Config) -> anyhow::Result<()> {
     let tls = &config.tls;
     let mut wrong = Vec::new();
-    if let (Some(certificate), Some(key)) = (&tls.certificate_file, &tls.key_file) {
-        wrong.extend(others_kept_out(key).err().map(anyhow::Error::from));
-        wrong.extend(certificate_is_usable(certificate, key, &config.appliance.names).err());
+    if let Some(place) = Place::of(tls) {
+        wrong.extend(others_kept_out(place.key()).err().map(anyhow::Error::from));
+        wrong.extend(certificate_is_usable(&place, &config.appliance.names).err());
     }
     for path in [&config.keys.master_key_file, &config.appliance.data_dir].into_iter().filter(|path| path.exists()) {
         wrong.extend(others_kept_out(path).err().map(anyhow::Error::from));
@@ -78,11 +74,10 @@ fn files_are_usable(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn certificate_is_usable(certificate: &Path, key: &Path, names: &[String]) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime")?;
-    let files = runtime.block_on(CertificateFiles::open(certificate, key, SystemClock::new().now()))?;
-    for concern in concerns(files.certificates().current().facts(), names) {
-        output::note(format_args!("{}: {concern}", certificate.display()));
+fn certificate_is_usable(place: &Place, names: &[String]) -> anyhow::Result<()> {
+    let given = place.read(names, SystemClock::new().now())?;
+    for concern in concerns(given.facts(), names) {
+        output::note(format_args!("{}: {concern}", place.certificate().display()));
     }
     Ok(())
 }

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::certificates::{CertificateError, Certificates, KeyAndChain};
+use super::certificates::CertificateError;
 use super::root::Root;
+use super::source::Slot;
 use crate::domain::{Side, Timestamp};
 use crate::platform::{Clock, Tasks};
 use crate::store::{Sealed, Store, StoreError, Table};
@@ -20,7 +21,7 @@ pub struct Authority {
     root: Root,
     names: Vec<String>,
     lifetime: Duration,
-    certificates: Arc<Certificates>,
+    slot: Slot,
 }
 
 /// Why the authority could not be opened.
@@ -49,12 +50,13 @@ impl AuthorityError {
 
 impl Authority {
     /// The authority that the store holds, or a new one that it holds from now on, with a first certificate for
-    /// `names`, each valid for `lifetime`.
+    /// `names` in `slot`, each valid for `lifetime`.
     pub async fn open(
         store: &Store,
         appliance: &str,
         names: Vec<String>,
         lifetime: Duration,
+        slot: Slot,
         now: Timestamp,
     ) -> Result<Self, AuthorityError> {
         let kept = match store.read::<Roots>(&ROOT.to_owned())? {
@@ -63,13 +65,14 @@ impl Authority {
         };
         let der = BASE64.decode(&kept.certificate).map_err(|_| AuthorityError::Damaged)?;
         let root = Root::restore(der, &store.unseal(PURPOSE, &kept.key)?)?;
-        let certificates = Certificates::showing(root.issue(&names, lifetime, now)?);
-        Ok(Self { root, names, lifetime, certificates })
+        let authority = Self { root, names, lifetime, slot };
+        authority.issue(now)?;
+        Ok(authority)
     }
 
-    /// The certificate in use.
-    pub fn certificates(&self) -> Arc<Certificates> {
-        Arc::clone(&self.certificates)
+    /// Where its certificate is.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     /// The root certificate that workstations trust, in PEM form.
@@ -106,29 +109,43 @@ impl Authority {
 
     /// Renews now. How long until the next look at it.
     fn renew(&self, now: Timestamp) -> Duration {
-        match self.root.issue(&self.names, self.lifetime, now) {
-            Ok(fresh) => {
-                tracing::info!(until = %fresh.facts().not_after, "the appliance's certificate was renewed");
-                self.certificates.replace(fresh);
-                SOON
-            }
+        match self.issue(now) {
+            Ok(()) => SOON,
             Err(error) => {
-                tracing::error!(%error, "the appliance's certificate could not be renewed");
+                if self.slot.fail(format_args!("the own authority's certificate could not be renewed: {error}")) {
+                    tracing::error!(%error, "the own authority's certificate could not be renewed");
+                }
                 NAP
             }
         }
     }
 
+    /// Puts a new certificate into the slot.
+    fn issue(&self, now: Timestamp) -> Result<(), CertificateError> {
+        let fresh = self.root.issue(&self.names, self.lifetime, now)?;
+        let until = fresh.facts().not_after;
+        tracing::info!(%until, "the own authority issued a certificate for the appliance");
+        self.slot.put(fresh, now);
+        self.slot.next_try(Some(renewal(until, self.lifetime)));
+        Ok(())
+    }
+
     /// How long the certificate in use will do.
     fn time_left(&self, now: Timestamp) -> Duration {
-        let current: Arc<KeyAndChain> = self.certificates.current();
+        let Some(current) = self.slot.current() else { return Duration::ZERO };
         let facts = current.facts();
         // Not valid yet: it was made while the clock was ahead.
         if now < facts.not_before {
             return Duration::ZERO;
         }
-        facts.not_after.since(now.after(self.lifetime / 3))
+        renewal(facts.not_after, self.lifetime).since(now)
     }
+}
+
+/// When a certificate that ends at `until` is replaced.
+fn renewal(until: Timestamp, lifetime: Duration) -> Timestamp {
+    let third = i64::try_from((lifetime / 3).as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(until.as_millis().saturating_sub(third))
 }
 
 async fn keep_new(store: &Store, appliance: &str, now: Timestamp) -> Result<KeptRoot, AuthorityError> {

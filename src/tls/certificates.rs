@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -20,6 +21,9 @@ pub enum CertificateError {
     /// The operating system gave no random bytes. The appliance's side.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
+    /// A key could not be made, because the appliance is shutting down. The appliance's side.
+    #[error("the making of a key was not finished")]
+    Unfinished,
     /// A name that no certificate can carry, or a root that cannot be read. The operator's side.
     #[error("the certificate could not be made")]
     Make(#[from] rcgen::Error),
@@ -44,16 +48,18 @@ impl CertificateError {
     /// Whose side it is on.
     pub fn side(&self) -> Side {
         match self {
-            Self::NoRandomness => Side::Appliance,
+            Self::NoRandomness | Self::Unfinished => Side::Appliance,
             _ => Side::Operator,
         }
     }
 }
 
-/// A private key with the certificate chain that speaks for it; the two belong together.
+/// A private key with the certificate chain that speaks for it; the two belong together. There may be a second pair of
+/// another kind, for clients that can make nothing of the first.
 #[derive(Clone)]
 pub struct KeyAndChain {
     certified: Arc<CertifiedKey>,
+    second: Option<Arc<CertifiedKey>>,
     facts: CertificateFacts,
 }
 
@@ -65,7 +71,18 @@ impl KeyAndChain {
         let key = any_supported_type(&key).map_err(CertificateError::Key)?;
         let certified = CertifiedKey::new(chain, key);
         certified.keys_match().map_err(CertificateError::Mismatch)?;
-        Ok(Self { certified: Arc::new(certified), facts })
+        Ok(Self { certified: Arc::new(certified), second: None, facts })
+    }
+
+    /// The same, with another pair beside it for clients that do not know the first one's kind of signature.
+    #[must_use]
+    pub fn with_second(self, second: Self) -> Self {
+        Self { second: Some(second.certified), ..self }
+    }
+
+    /// Whether there is a second pair.
+    pub fn has_second(&self) -> bool {
+        self.second.is_some()
     }
 
     /// What the leaf says.
@@ -81,6 +98,14 @@ impl KeyAndChain {
     /// The certificate itself, without its chain, in PEM form.
     pub fn leaf_pem(&self) -> String {
         self.chain().first().map(|leaf| super::root::pem("CERTIFICATE", leaf)).unwrap_or_default()
+    }
+
+    /// The pair for a client that knows these kinds of signature. Where it knows neither's, the first: the handshake then fails
+    /// with the alert that says so.
+    fn for_schemes(&self, schemes: &[SignatureScheme]) -> Arc<CertifiedKey> {
+        let fits = |pair: &Arc<CertifiedKey>| pair.key.choose_scheme(schemes).is_some();
+        let second = self.second.as_ref().filter(|second| !fits(&self.certified) && fits(second));
+        Arc::clone(second.unwrap_or(&self.certified))
     }
 }
 
@@ -98,13 +123,13 @@ pub struct Certificates {
 
 impl Certificates {
     /// Shows `first` until told otherwise.
-    pub fn showing(first: KeyAndChain) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(first) })
+    pub fn showing(first: impl Into<Arc<KeyAndChain>>) -> Arc<Self> {
+        Arc::new(Self { current: ArcSwap::new(first.into()) })
     }
 
     /// Shows `next` from now on.
-    pub fn replace(&self, next: KeyAndChain) {
-        self.current.store(Arc::new(next));
+    pub fn replace(&self, next: impl Into<Arc<KeyAndChain>>) {
+        self.current.store(next.into());
     }
 
     /// What is shown now.
@@ -114,7 +139,7 @@ impl Certificates {
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.load().certified))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load().for_schemes(hello.signature_schemes()))
     }
 }

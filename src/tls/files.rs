@@ -1,6 +1,7 @@
-//! A certificate from files: checked before it is shown, read again when told to or when it changed. A new one that
-//! is no good leaves the old one in place.
+//! A certificate from files: checked before it is shown, looked at again once a minute and when told to. A new one that is no
+//! good leaves the old one in place, and says why until it is mended.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +11,37 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::certificates::{CertificateError, Certificates, KeyAndChain};
+use super::certificates::{CertificateError, KeyAndChain};
+use super::check::{Unfit, concerns, fitness};
+use super::source::Slot;
+use crate::config;
 use crate::domain::{Side, Timestamp};
+use crate::platform::files::others_kept_out;
+use crate::platform::pool::{Pool, Unfinished};
 use crate::platform::{Clock, Tasks};
-use crate::wire::{CertificateFacts, fingerprint};
+use crate::wire::fingerprint;
+
+/// Which files they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Two PEM files.
+    Pem {
+        /// The certificate with its chain.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+}
 
 /// A certificate chain and its key, in files that somebody else keeps fresh.
 #[derive(Debug)]
 pub struct CertificateFiles {
-    certificate: PathBuf,
-    key: PathBuf,
-    certificates: Arc<Certificates>,
-    /// What was read last, good or bad, as a hash: only a change is looked at.
-    seen: Mutex<String>,
+    place: Place,
+    names: Vec<String>,
+    slot: Slot,
+    pool: Pool,
+    /// What is in use, as a hash of what was read: nothing while what is there is no good.
+    good: Mutex<Option<String>>,
 }
 
 /// Why a certificate from files is not shown.
@@ -34,7 +53,7 @@ pub enum FilesError {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file is not what it should be. The operator's side.
     #[error("{}: {source}", path.display())]
@@ -44,54 +63,119 @@ pub enum FilesError {
         /// What is wrong with it.
         source: CertificateError,
     },
-    /// It is not valid today. The operator's side.
-    #[error("{}: the certificate is valid from {from} to {to} only", path.display())]
-    NotCurrent {
+    /// It must not be shown. The operator's side.
+    #[error("{}: {source}", path.display())]
+    Unfit {
         /// The file.
         path: PathBuf,
-        /// The first moment of its validity.
-        from: Timestamp,
-        /// The last.
-        to: Timestamp,
+        /// What is wrong with it.
+        source: Unfit,
     },
-    /// It is for nobody: today's drivers look at the alternative names alone. The operator's side.
-    #[error("{}: the certificate has no subject alternative names", path.display())]
-    NoNames {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The files were not read to their end. The appliance's side.
+    #[error("the certificate files were not read: {0}")]
+    Unfinished(#[from] Unfinished),
 }
 
 impl FilesError {
     /// Whose side it is on.
     pub fn side(&self) -> Side {
-        Side::Operator
+        if matches!(self, Self::Unfinished(_)) { Side::Appliance } else { Side::Operator }
+    }
+}
+
+impl Place {
+    /// The files that the settings name, if any.
+    pub fn of(tls: &config::Tls) -> Option<Self> {
+        let (certificate, key) = (tls.certificate_file.clone()?, tls.key_file.clone()?);
+        Some(Self::Pem { certificate, key })
+    }
+
+    /// The file with the certificate.
+    pub fn certificate(&self) -> &Path {
+        match self {
+            Self::Pem { certificate, .. } => certificate,
+        }
+    }
+
+    /// The file with the private key.
+    pub fn key(&self) -> &Path {
+        match self {
+            Self::Pem { key, .. } => key,
+        }
+    }
+
+    /// Reads and checks them, for an appliance of these names. Blocks.
+    pub fn read(&self, names: &[String], now: Timestamp) -> Result<KeyAndChain, FilesError> {
+        let given = self.contents()?.parse(self)?;
+        fitness(&given, names, None, now).map_err(|source| self.unfit(source))?;
+        Ok(given)
+    }
+
+    fn contents(&self) -> Result<Contents, FilesError> {
+        match self {
+            Self::Pem { certificate, key } => Ok(Contents { certificate: read(certificate)?, key: read(key)? }),
+        }
+    }
+
+    fn unfit(&self, source: Unfit) -> FilesError {
+        FilesError::Unfit { path: self.certificate().to_owned(), source }
     }
 }
 
 impl CertificateFiles {
-    /// Reads and checks both files.
-    pub async fn open(certificate: &Path, key: &Path, now: Timestamp) -> Result<Self, FilesError> {
-        let (read, seen) = read(certificate, key, now).await?;
-        let certificates = Certificates::showing(read?);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), certificates, seen: Mutex::new(seen) })
+    /// The certificate in these files, for an appliance of these names. Nothing is read yet.
+    pub fn new(place: Place, names: Vec<String>, slot: Slot) -> Self {
+        Self { place, names, slot, pool: Pool::new(1), good: Mutex::default() }
     }
 
-    /// The certificate in use.
-    pub fn certificates(&self) -> Arc<Certificates> {
-        Arc::clone(&self.certificates)
-    }
-
-    /// Reads the files again and shows what is in them, if it is good. Says whether anything changed.
-    pub async fn reload(&self, now: Timestamp) -> Result<bool, FilesError> {
-        let (read, hash) = read(&self.certificate, &self.key, now).await?;
-        let mut seen = self.seen.lock().await;
-        if *seen == hash {
-            return Ok(false);
+    /// Looks at the files, and takes what is in them if it is new and good. Says whether it took something.
+    pub async fn look(&self, now: Timestamp) -> bool {
+        let mut good = self.good.lock().await;
+        let rights =
+            others_kept_out(self.place.key()).err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        if self.slot.warn(rights.as_ref().map(|error| format!("the private key is open to others: {error}")))
+            && let Some(error) = rights
+        {
+            tracing::warn!(%error, "the private key of the certificate is open to others");
         }
-        self.certificates.replace(read?);
-        *seen = hash;
-        Ok(true)
+        match self.fresh(good.clone(), now).await {
+            Ok(None) => false,
+            Ok(Some((fresh, hash))) => {
+                let facts = fresh.facts();
+                for concern in concerns(facts, &self.names) {
+                    tracing::warn!(file = %self.place.certificate().display(), "{concern}");
+                }
+                tracing::info!(until = %facts.not_after, sha256 = facts.sha256, "a certificate from files was taken");
+                self.slot.put(fresh, now);
+                *good = Some(hash);
+                true
+            }
+            Err(error) => {
+                *good = None;
+                if self.slot.fail(&error) {
+                    tracing::error!(%error, "the certificate in the files is not taken");
+                }
+                false
+            }
+        }
+    }
+
+    /// What is in the files and its hash, unless that is the hash of what is in use.
+    async fn fresh(&self, good: Option<String>, now: Timestamp) -> Result<Option<(KeyAndChain, String)>, FilesError> {
+        let (place, names) = (self.place.clone(), self.names.clone());
+        let before = self.slot.current();
+        let reading = move || {
+            let contents = place.contents()?;
+            let hash = contents.hash();
+            if good.as_ref() == Some(&hash) {
+                return Ok(None);
+            }
+            let given = contents.parse(&place)?;
+            let before = before.as_ref().map(|before| before.facts());
+            fitness(&given, &names, before, now).map_err(|source| place.unfit(source))?;
+            Ok(Some((given, hash)))
+        };
+        self.pool.run(reading).await?
     }
 
     /// Looks at the files once a minute, in the background.
@@ -99,8 +183,9 @@ impl CertificateFiles {
         let (files, stopping) = (Arc::clone(self), tasks.stopping());
         let looking = async move {
             loop {
+                files.slot.next_try(Some(clock.now().after(LOOK)));
                 clock.sleep(LOOK).await;
-                files.reload_and_say(clock.now()).await;
+                files.look(clock.now()).await;
             }
         };
         tasks.spawn("certificate files", async move {
@@ -110,81 +195,35 @@ impl CertificateFiles {
             }
         });
     }
+}
 
-    /// [`CertificateFiles::reload`], its outcome in the log.
-    pub async fn reload_and_say(&self, now: Timestamp) {
-        match self.reload(now).await {
-            Ok(true) => {
-                let current = self.certificates.current();
-                tracing::info!(until = %current.facts().not_after, sha256 = current.facts().sha256, "a new certificate is shown");
-            }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "the new certificate is not shown; the old one stays"),
-        }
+/// What was read.
+struct Contents {
+    certificate: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Contents {
+    fn hash(&self) -> String {
+        fingerprint(&self.certificate) + &fingerprint(&self.key)
+    }
+
+    fn parse(&self, place: &Place) -> Result<KeyAndChain, FilesError> {
+        let wrong = |path: &Path, source| FilesError::Content { path: path.to_owned(), source };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
+        let chain = chain.map_err(|_| wrong(place.certificate(), CertificateError::NotACertificate))?;
+        let private =
+            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| wrong(place.key(), CertificateError::NoKey))?;
+        KeyAndChain::new(chain, private).map_err(|source| match source {
+            source @ (CertificateError::Key(_) | CertificateError::Mismatch(_)) => wrong(place.key(), source),
+            source => wrong(place.certificate(), source),
+        })
     }
 }
 
-/// What is wrong with a certificate for an appliance of these names, short of not showing it at all.
-pub fn concerns(facts: &CertificateFacts, names: &[String]) -> Vec<String> {
-    let covered = |name: &&String| facts.names.iter().any(|pattern| covers(pattern, name));
-    let missing: Vec<&str> = names.iter().filter(|name| !covered(name)).map(String::as_str).collect();
-    let mut concerns = Vec::new();
-    if !missing.is_empty() {
-        concerns.push(format!("the certificate is not for {}", missing.join(", ")));
-    }
-    if facts.authority {
-        concerns.push("the certificate is marked as an authority, which strict drivers refuse".to_owned());
-    }
-    concerns
-}
-
-/// The checked content of both files, and the hash of what was read.
-async fn read(
-    certificate: &Path,
-    key: &Path,
-    now: Timestamp,
-) -> Result<(Result<KeyAndChain, FilesError>, String), FilesError> {
-    let unread = |path: &Path| {
-        let path = path.to_owned();
-        |source| FilesError::Read { path, source }
-    };
-    let chain_pem = tokio::fs::read(certificate).await.map_err(unread(certificate))?;
-    let key_pem = Zeroizing::new(tokio::fs::read(key).await.map_err(unread(key))?);
-    let hash = fingerprint(&chain_pem) + &fingerprint(&key_pem);
-    Ok((check(certificate, &chain_pem, key, &key_pem, now), hash))
-}
-
-fn check(
-    certificate: &Path,
-    chain_pem: &[u8],
-    key: &Path,
-    key_pem: &[u8],
-    now: Timestamp,
-) -> Result<KeyAndChain, FilesError> {
-    let wrong = |path: &Path, source| FilesError::Content { path: path.to_owned(), source };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem).collect();
-    let chain = chain.map_err(|_| wrong(certificate, CertificateError::NotACertificate))?;
-    let private = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| wrong(key, CertificateError::NoKey))?;
-    let both = KeyAndChain::new(chain, private).map_err(|source| match source {
-        source @ (CertificateError::Key(_) | CertificateError::Mismatch(_)) => wrong(key, source),
-        source => wrong(certificate, source),
-    })?;
-    let (facts, path) = (both.facts(), certificate.to_owned());
-    if !facts.is_current(now) {
-        return Err(FilesError::NotCurrent { path, from: facts.not_before, to: facts.not_after });
-    }
-    if facts.names.is_empty() {
-        return Err(FilesError::NoNames { path });
-    }
-    Ok(both)
-}
-
-/// Whether a certificate's name, which may be a pattern like `*.example.com`, is for `name`.
-fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
-        None => pattern.eq_ignore_ascii_case(name),
-    }
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FilesError> {
+    let read = std::fs::read(path).map(Zeroizing::new);
+    read.map_err(|source| FilesError::Read { path: path.to_owned(), source })
 }
 
 const LOOK: Duration = Duration::from_secs(60);

@@ -1,13 +1,14 @@
 //! The certificates that the appliance shows, and how it speaks TLS with those who come to it.
 //!
-//! [`Shown`] is what the rest of the house deals with. Behind it, [`Authority`] and [`CertificateFiles`] say where a
-//! certificate comes from, [`Certificates`] holds the one that is shown and can be changed under way, [`policy`] says
-//! which versions and suites are spoken where.
+//! [`Shown`] is what the rest of the house deals with. Behind it, each source ([`Authority`], [`CertificateFiles`]) owns a
+//! [`Slot`] and puts certificates in; `Shown` chooses; [`Certificates`] holds the one that is shown and can be changed under
+//! way; [`policy`] says which versions and suites are spoken where.
 
 pub mod anchor;
 pub mod authority;
 pub mod certificates;
 pub mod challenges;
+pub mod check;
 pub mod files;
 pub mod policy;
 pub mod root;
@@ -18,10 +19,11 @@ pub use anchor::{Anchor, AnchorError};
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
 pub use challenges::{Challenges, HttpAnswers};
-pub use files::{CertificateFiles, FilesError};
+pub use check::Unfit;
+pub use files::{CertificateFiles, FilesError, Place};
 pub use policy::ServerConfigs;
 pub use root::Root;
-pub use shown::{Shown, ShownError};
+pub use shown::{PublicTrust, Shown, ShownError};
 pub use source::{Origin, Slot, Status};
 
 use crate::store::TableInfo;

@@ -49,9 +49,13 @@ pub struct Status {
     pub next_try: Option<Timestamp>,
     /// Why the last try failed; nothing once one succeeded.
     pub error: Option<String>,
+    /// What its owner should look at, although it works.
+    pub warning: Option<String>,
 }
 
 /// The place where a source keeps what it has. Clones are the same place.
+///
+/// [`super::Shown`] makes the health board's line of a source from what is here: sources say it here, and nowhere else.
 #[derive(Debug, Clone)]
 pub struct Slot {
     shared: Arc<Shared>,
@@ -70,6 +74,7 @@ struct News {
     renewed: Option<Timestamp>,
     next_try: Option<Timestamp>,
     error: Option<String>,
+    warning: Option<String>,
 }
 
 impl Slot {
@@ -99,10 +104,32 @@ impl Slot {
         self.shared.changed.notify_one();
     }
 
-    /// A try failed; what is there stays.
-    pub fn fail(&self, error: impl std::fmt::Display) {
-        self.news().error = Some(error.to_string());
-        self.shared.changed.notify_one();
+    /// A try failed; what is there stays. `error` is one line that says what happened, whose side it is on and what to do.
+    /// True if it says something new.
+    pub fn fail(&self, error: impl std::fmt::Display) -> bool {
+        self.tell(|news| &mut news.error, Some(error.to_string()))
+    }
+
+    /// Nothing is wrong any more, with what is there already.
+    pub fn well(&self) {
+        self.tell(|news| &mut news.error, None);
+    }
+
+    /// What the source's owner should look at, although it works; or nothing. True if it says something new.
+    pub fn warn(&self, warning: Option<String>) -> bool {
+        self.tell(|news| &mut news.warning, warning)
+    }
+
+    fn tell(&self, place: impl FnOnce(&mut News) -> &mut Option<String>, text: Option<String>) -> bool {
+        let mut news = self.news();
+        let place = place(&mut news);
+        let new = *place != text;
+        *place = text;
+        drop(news);
+        if new {
+            self.shared.changed.notify_one();
+        }
+        new
     }
 
     /// When it is tried again.
@@ -125,6 +152,7 @@ impl Slot {
             renewed: news.renewed,
             next_try: news.next_try,
             error: news.error.clone(),
+            warning: news.warning.clone(),
         }
     }
 

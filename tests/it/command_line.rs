@@ -64,7 +64,21 @@ fn check_refuses_a_certificate_that_cannot_be_shown_and_takes_one_that_can() {
         [format!("tls.certificate_file={}", certificate.display()), format!("tls.key_file={}", key.display())];
     let data = folder.path().join("data");
     let check = || {
-        gatehouse(&["check", "--data-dir", data.to_str().unwrap(), "--set", &settings[0], "--set", &settings[1]], &[])
+        let names = "appliance.names=localhost";
+        gatehouse(
+            &[
+                "check",
+                "--data-dir",
+                data.to_str().unwrap(),
+                "--set",
+                &settings[0],
+                "--set",
+                &settings[1],
+                "--set",
+                names,
+            ],
+            &[],
+        )
     };
 
     let missing = check();

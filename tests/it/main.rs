@@ -19,6 +19,7 @@ mod appliance;
 mod architecture;
 mod audit;
 mod canary;
+mod certificate_choice;
 mod command_line;
 mod dependencies;
 mod dial;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::app::Layout;
 use crate::platform::files;
-use crate::tls::{Anchor, Shown};
+use crate::tls::{Anchor, Origin, Shown};
 use crate::web::{SignedBy, Trust};
 
 /// The port that addresses leave out.
@@ -17,18 +17,20 @@ const HTTPS: u16 = 443;
 
 /// Writes the certificate beside the data, says its fingerprint in the log, and gives what the pages tell.
 pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> anyhow::Result<Trust> {
-    let authority = shown.authority().map(|authority| Anchor::read(authority.root_pem().as_bytes())).transpose()?;
-    if let Some(anchor) = &authority {
-        let file = Layout::of(data_dir).authority();
-        files::write_public(&file, anchor.pem().as_bytes()).with_context(|| format!("{}", file.display()))?;
-        tracing::info!(sha256 = anchor.sha256(), file = %file.display(), "workstations trust this authority");
-    }
-    let (own, certificates) = (authority.is_some(), shown.certificates());
-    let signed_by = move || match own {
-        true => SignedBy::Own,
-        false => SignedBy::Other(certificates.current().facts().issuer.clone()),
+    let anchor = Anchor::read(shown.authority().root_pem().as_bytes())?;
+    let file = Layout::of(data_dir).authority();
+    files::write_public(&file, anchor.pem().as_bytes()).with_context(|| format!("{}", file.display()))?;
+    tracing::info!(sha256 = anchor.sha256(), file = %file.display(), "workstations trust this authority");
+    let shown = shown.clone();
+    let signed_by = move || {
+        let issuer = || shown.certificates().current().facts().issuer.clone();
+        match shown.active() {
+            Origin::Authority => SignedBy::Own,
+            _ if shown.public_trust().is_given() => SignedBy::Public(issuer()),
+            _ => SignedBy::Other(issuer()),
+        }
     };
-    Ok(Trust { authority: authority.map(Arc::new), host: host.into(), signed_by: Arc::new(signed_by) })
+    Ok(Trust { authority: Some(Arc::new(anchor)), host: host.into(), signed_by: Arc::new(signed_by) })
 }
 
 /// Where workstations find HTTPS: the appliance's first name, with the port where it is not the usual one.

@@ -31,7 +31,9 @@ async fn no_secret_gets_out_of_an_appliance_in_which_everything_fails() {
     let options = SampleOptions::new(Secret::new(ADMINISTRATOR), Secret::new(SQL), Secret::new(OTHER_SQL));
     let sample = Sample::start(options, &tasks, SystemClock::new()).await.unwrap();
     let shown = certificate_files(folder.path());
-    let process = Process::start(folder.path(), &["log.filter=trace", &shown.settings[0], &shown.settings[1]]);
+    let names = "appliance.names=localhost";
+    let settings = ["log.filter=trace", names, &shown.settings[0], &shown.settings[1]];
+    let process = Process::start(folder.path(), &settings);
     let mut told = String::new();
     let issued = furnish(folder.path(), &sample, &mut told);
 

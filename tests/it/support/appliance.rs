@@ -57,7 +57,7 @@ impl TestAppliance {
     }
 
     pub fn root_pem(&self) -> String {
-        self.appliance().authority_pem().unwrap()
+        self.appliance().authority_pem()
     }
 
     /// A real driver's connection, its certificate verified, or the driver's own error.

@@ -2,6 +2,7 @@
 
 pub mod appliance;
 pub mod caller;
+pub mod certificates;
 pub mod hello;
 pub mod house;
 pub mod peer;
