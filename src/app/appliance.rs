@@ -100,12 +100,12 @@ impl Appliance {
         Ok(Self { state, gateway, certificate, doors, vital, metrics, clock, intake, background })
     }
 
-    /// The addresses where SQL clients are served, with their real ports.
+    /// The addresses where SQL clients alone are served, with their real ports.
     pub fn sql_addresses(&self) -> &[SocketAddr] {
         &self.doors.sql
     }
 
-    /// The addresses where HTTPS is served, with their real ports.
+    /// The addresses where everything is served, SQL clients and HTTPS, with their real ports.
     pub fn https_addresses(&self) -> &[SocketAddr] {
         &self.doors.https
     }

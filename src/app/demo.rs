@@ -48,10 +48,10 @@ pub struct Demo {
 /// Which ports to take; 0 is a free one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
-    /// SQL clients.
-    pub sql: u16,
-    /// Browsers.
-    pub https: u16,
+    /// Everything: SQL clients and browsers.
+    pub all: u16,
+    /// SQL clients alone, for those that know only their usual port.
+    pub sql: Option<u16>,
     /// The sample server.
     pub server: u16,
 }
@@ -62,9 +62,11 @@ pub struct Ports {
 pub struct Access {
     /// The host for SQL clients.
     pub sql_host: String,
-    /// The port for SQL clients.
+    /// The port for SQL clients, which is the one for everything.
     pub sql_port: u16,
-    /// Where browsers go.
+    /// The port for SQL clients alone, if there is one.
+    pub sql_only_port: Option<u16>,
+    /// Where browsers go: the same port.
     pub https_url: String,
     /// The database alias.
     pub database: String,
@@ -119,8 +121,8 @@ impl Demo {
         config.keys = Config::for_folder(folder).keys;
         config.appliance.name = "Gatehouse demo".to_owned();
         config.appliance.names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        config.listen.sql = loopback(ports.sql);
-        config.listen.https = loopback(ports.https);
+        config.listen.https = loopback(ports.all);
+        config.listen.sql = ports.sql.map(loopback).unwrap_or_default();
         let note = DemoNote { database: ALIAS.to_owned(), account: ACCOUNT.to_owned() };
         let appliance = Appliance::start(&config, Arc::clone(&clock), Some(note)).await?;
 
@@ -136,10 +138,12 @@ impl Demo {
         let ca_sha256 = Anchor::read(authority.as_bytes())?.sha256().to_owned();
         files::write_public(&certificate_file, appliance.certificate_pem().as_bytes())?;
         files::write_public(&server_ca_file, sample.certificate_pem().as_bytes())?;
+        let port = first_port(appliance.https_addresses())?;
         let access = Access {
             sql_host: "localhost".to_owned(),
-            sql_port: first_port(appliance.sql_addresses())?,
-            https_url: format!("https://localhost:{}/", first_port(appliance.https_addresses())?),
+            sql_port: port,
+            sql_only_port: ports.sql.map(|_| first_port(appliance.sql_addresses())).transpose()?,
+            https_url: format!("https://localhost:{port}/"),
             database: ALIAS.to_owned(),
             account: ACCOUNT.to_owned(),
             password: password.expose().to_owned(),

@@ -27,9 +27,9 @@ pub(super) struct BoundDoors {
 /// The addresses that are served, with their real ports.
 #[derive(Debug)]
 pub(super) struct Doors {
-    /// For SQL clients.
+    /// For SQL clients alone.
     pub sql: Vec<SocketAddr>,
-    /// For browsers.
+    /// For everything.
     pub https: Vec<SocketAddr>,
 }
 

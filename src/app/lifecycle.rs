@@ -50,7 +50,8 @@ async fn forced(signals: &mut Signals) {
 }
 
 fn tell_systemd(appliance: &Appliance, tasks: &Tasks, clock: Arc<dyn Clock>) {
-    systemd::ready(&format!("serving SQL clients on {:?}", appliance.sql_addresses()));
+    let (all, sql) = (appliance.https_addresses(), appliance.sql_addresses());
+    systemd::ready(&format!("serving on {all:?}, SQL clients alone on {sql:?}"));
     let Some(interval) = systemd::watchdog_interval() else { return };
     let stopping = tasks.stopping();
     tasks.spawn("watchdog", async move {

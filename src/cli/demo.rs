@@ -14,12 +14,12 @@ use crate::platform::{Clock, SystemClock, files};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
-    /// The port for SQL clients; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = 1433)]
-    sql_port: u16,
-    /// The port for HTTPS; 0 takes a free one
+    /// The port for everything: SQL clients and browsers; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
-    https_port: u16,
+    port: u16,
+    /// One more port, for SQL clients that know only their usual one; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    sql_port: Option<u16>,
     /// The sample SQL Server's own port; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     server_port: u16,
@@ -39,7 +39,7 @@ impl Demo {
     async fn serve(&self, folder: &Path, config: Config) -> anyhow::Result<()> {
         let signals = Signals::listen()?;
         let clock: Arc<dyn Clock> = SystemClock::new();
-        let ports = Ports { sql: self.sql_port, https: self.https_port, server: self.server_port };
+        let ports = Ports { all: self.port, sql: self.sql_port, server: self.server_port };
         let demo = Running::start(folder, config, ports, Arc::clone(&clock)).await?;
         show(&demo.access, &demo.file);
         let (appliance, sample, tasks) = demo.into_parts();

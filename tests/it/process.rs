@@ -22,7 +22,7 @@ impl Running {
     /// Starts the demo in `folder` and waits for its `demo.json`.
     fn demo(folder: &Path) -> (Self, serde_json::Value) {
         let mut command = Command::new(PROGRAM);
-        command.args(["demo", "--sql-port", "0", "--https-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
+        command.args(["demo", "--port", "0", "--sql-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
         let mut running = Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
         // Complete at first sight: it is read the moment it is there.
         loop {
@@ -59,7 +59,8 @@ fn the_demo_writes_what_is_needed_to_connect_and_ends_cleanly_when_it_is_told_to
     {
         assert!(access[text].as_str().is_some_and(|value| !value.is_empty()), "{text}");
     }
-    for port in ["sql_port", "server_port"] {
+    assert_eq!(access["https_url"], format!("https://localhost:{}/", access["sql_port"]), "one port for everything");
+    for port in ["sql_port", "sql_only_port", "server_port"] {
         let port = u16::try_from(access[port].as_u64().unwrap()).unwrap();
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     }
@@ -81,7 +82,7 @@ fn the_demo_starts_again_in_its_own_folder_and_leaves_other_folders_alone() {
     let other = above.path().join("other");
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("thesis.txt"), "mine").unwrap();
-    let refused = gatehouse(&["demo", "--sql-port", "0", "--https-port", "0"], &other);
+    let refused = gatehouse(&["demo", "--port", "0"], &other);
     assert!(!refused.status.success());
     assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1, "nothing was put there");
 }
@@ -108,7 +109,7 @@ fn systemd_hears_when_it_is_ready_and_when_it_stops() {
     let systemd = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
     systemd.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
     let mut command = Command::new(PROGRAM);
-    command.args(["demo", "--sql-port", "0", "--https-port", "0", "--data-dir"]).arg(&folder);
+    command.args(["demo", "--port", "0", "--data-dir"]).arg(&folder);
     command.env("NOTIFY_SOCKET", &socket).stdout(Stdio::null()).stderr(Stdio::null());
     let mut running = Running(command.spawn().unwrap());
     let told = || {

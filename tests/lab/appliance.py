@@ -14,15 +14,17 @@ START_LIMIT = 60  # seconds
 class Appliance:
     """`gatehouse` with a data folder of its own."""
 
-    def __init__(self, binary, folder, log):
-        self.binary, self.folder = str(binary), folder
+    def __init__(self, binary, folder, log, sql_door):
+        self.binary, self.folder, self.sql_door = str(binary), folder, sql_door
         self.log = log or folder.parent / "gatehouse.log"
 
     @contextlib.contextmanager
     def running(self, server=None):
         """The demonstration, whose facts are in its demo.json; with a `server`, an alias for that one instead of the sample server's."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [self.binary, "demo", "--data-dir", str(self.folder), "--sql-port", "0", "--https-port", "0", "--server-port", "0"]
+        command = [self.binary, "demo", "--data-dir", str(self.folder), "--port", "0", "--server-port", "0"]
+        if self.sql_door:
+            command += ["--sql-port", "0"]
         # Seven drivers at one address give wrong passwords on purpose.
         command += ["--set", "sign_in.throttle_free_tries=1000"]
         with open(self.log, "wb") as log:

@@ -22,7 +22,7 @@ def open_target(options, folder, drivers):
     if server and options.direct:
         yield Direct(server, folder)
         return
-    appliance = Appliance(options.binary or DEFAULT_BINARY, folder / "data", options.keep_log)
+    appliance = Appliance(options.binary or DEFAULT_BINARY, folder / "data", options.keep_log, options.door == "sql")
     with appliance.running(server) as facts:
         if options.direct:
             yield Direct(Server.of_demonstration(facts), folder)
@@ -105,9 +105,10 @@ class Gateway(Target):
     gateway = True
 
     def __init__(self, appliance, facts, server, folder, drivers):
-        super().__init__(facts["sql_host"], facts["sql_port"], facts["database"], server.database, facts["ca_file"], folder)
+        port, through = (facts["sql_only_port"], "its door for SQL clients") if appliance.sql_door else (facts["sql_port"], "its one port")
+        super().__init__(facts["sql_host"], port, facts["database"], server.database, facts["ca_file"], folder)
         self.appliance = appliance
-        self.description = f"the gateway before {server.what}"
+        self.description = f"the gateway ({through}) before {server.what}"
         self.hidden = [server.login, f"{server.host}:{server.port}", f"{server.host},{server.port}", f":{server.port}", f",{server.port}"]
         grant = {"database": facts["database"], "login": server.login, "password": server.password}
         self.people = {driver: appliance.make_person(driver, grant) for driver in [*drivers, "setup"]}

@@ -52,8 +52,9 @@ impl TestAppliance {
         self.demo.appliance.state()
     }
 
+    /// Where SQL clients go: the one port for everything.
     pub fn sql(&self) -> SocketAddr {
-        self.appliance().sql_addresses()[0]
+        self.appliance().https_addresses()[0]
     }
 
     pub fn root_pem(&self) -> String {
