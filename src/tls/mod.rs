@@ -1,9 +1,10 @@
 //! The certificates that the appliance shows, and how it speaks TLS with those who come to it.
 //!
-//! [`Shown`] is what the rest of the house deals with. Behind it, each source ([`Authority`], [`CertificateFiles`]) owns a
+//! [`Shown`] is what the rest of the house deals with. Behind it, each source ([`Authority`], [`CertificateFiles`], [`Acme`]) owns a
 //! [`Slot`] and puts certificates in; `Shown` chooses; [`Certificates`] holds the one that is shown and can be changed under
 //! way; [`policy`] says which versions and suites are spoken where.
 
+pub mod acme;
 pub mod anchor;
 pub mod authority;
 pub mod certificates;
@@ -16,6 +17,7 @@ pub mod shown;
 pub mod source;
 
 pub use anchor::{Anchor, AnchorError};
+pub use acme::{Acme, AcmeError, AcmeParts};
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
 pub use challenges::{Challenges, HttpAnswers};
@@ -30,5 +32,5 @@ use crate::store::TableInfo;
 
 /// The tables of this room.
 pub fn tables() -> Vec<TableInfo> {
-    vec![TableInfo::of::<authority::Roots>()]
+    [vec![TableInfo::of::<authority::Roots>()], acme::tables()].concat()
 }

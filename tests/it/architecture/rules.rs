@@ -36,8 +36,8 @@ pub struct Rank {
     rank: usize,
 }
 
-/// Who alone may name a library, by the name it has in code.
-const NAMED_ONLY_BY: [(&str, &str); 3] = [("sled", "store"), ("tiberius", "sql"), ("rustls_acme", "tls")];
+/// The folder that alone may name a library, by the name it has in code.
+const NAMED_ONLY_BY: [(&str, &str); 3] = [("sled", "store/"), ("tiberius", "sql/"), ("rustls_acme", "tls/acme/")];
 /// Rooms without I/O.
 const PURE: [&str; 2] = ["domain", "tds"];
 /// A file is split before it gets this long.
@@ -100,8 +100,8 @@ pub fn naming_breaches(files: &[SourceFile]) -> Vec<String> {
     for file in files {
         for token in &file.tokens {
             let only = NAMED_ONLY_BY.iter().find(|(library, _)| *library == token.text);
-            if let Some((library, room)) = only.filter(|(_, room)| file.room() != Some(room)) {
-                breaches.push(file.say(token.line, format_args!("`{library}` is named by `{room}` alone")));
+            if let Some((library, folder)) = only.filter(|(_, folder)| !file.path.starts_with(folder)) {
+                breaches.push(file.say(token.line, format_args!("`{library}` is named in `{folder}` alone")));
             }
             if token.text == "tokio" && file.room().is_some_and(|room| PURE.contains(&room)) {
                 breaches.push(file.say(token.line, "this room knows no tokio"));
