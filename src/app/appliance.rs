@@ -19,10 +19,10 @@ use crate::domain::Event;
 use crate::door::HalfOpen;
 use crate::estate::Grantee;
 use crate::gateway::{Gateway, Parts, Registry};
-use crate::platform::{Clock, Tasks};
+use crate::platform::{Clock, Resolve, SystemResolver, Tasks};
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
-use crate::tls::{Challenges, Shown};
+use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown};
 use crate::upstream::Dialer;
 use crate::web::{DemoNote, Readiness, Web, router};
 
@@ -48,11 +48,34 @@ impl Appliance {
     /// Starts everything, in this order: open, bind, serve, ready. Nothing is bound before the state is open, and
     /// nothing is served before everything is bound.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, demo: Option<DemoNote>) -> anyhow::Result<Self> {
+        Self::start_with(config, clock, Arc::new(SystemResolver::new()), demo).await
+    }
+
+    /// The same, with another look-up of the names that ACME orders certificates for.
+    pub async fn start_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        resolver: Arc<dyn Resolve>,
+        demo: Option<DemoNote>,
+    ) -> anyhow::Result<Self> {
         let state = open(config, &clock).await?;
         let (intake, background) = (Tasks::new(), Tasks::new());
         let (health, metrics) = (Health::new(), Metrics::new());
         let challenges = Challenges::new();
         let certificate = Shown::open(&state.store, &config.appliance, &config.tls, health.clone(), &*clock).await?;
+        let acme = config.acme.enabled.then(|| {
+            let parts = AcmeParts {
+                store: state.store.clone(),
+                slot: certificate.slot(Origin::Acme),
+                challenges: challenges.clone(),
+                shown: certificate.certificates(),
+                resolver,
+                clock: Arc::clone(&clock),
+            };
+            Acme::open(&config.acme, &config.appliance, parts)
+        });
+        // Nobody is served before the best certificate that is kept is shown.
+        certificate.choose(clock.now());
         certificate.keep_fresh(&background, Arc::clone(&clock));
         upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
@@ -92,6 +115,10 @@ impl Appliance {
             tasks: intake.clone(),
         };
         let doors = bound.serve(&behind, &half_open, config.gateway.prelogin_timeout);
+        // Only now: a directory comes in through the doors.
+        if let Some(acme) = acme {
+            acme.keep_ordered(&background);
+        }
         let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
         let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions));
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;

@@ -16,8 +16,8 @@ pub mod root;
 pub mod shown;
 pub mod source;
 
-pub use anchor::{Anchor, AnchorError};
 pub use acme::{Acme, AcmeError, AcmeParts};
+pub use anchor::{Anchor, AnchorError};
 pub use authority::{Authority, AuthorityError};
 pub use certificates::{CertificateError, Certificates, KeyAndChain};
 pub use challenges::{Challenges, HttpAnswers};

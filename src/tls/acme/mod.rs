@@ -35,7 +35,6 @@ use crate::config::{self, Challenge};
 use crate::domain::Timestamp;
 use crate::platform::{Clock, Pool, Resolve, Tasks};
 use crate::store::Store;
-use crate::telemetry::Health;
 use explain::Asked;
 use kept::{AccountId, Bundle, CertificateId};
 use order::Order;
@@ -52,8 +51,6 @@ pub struct AcmeParts {
     pub challenges: Challenges,
     /// What the appliance shows now, from whatever source.
     pub shown: Arc<Certificates>,
-    /// Where problems are put.
-    pub health: Health,
     /// Looks the names up before an order.
     pub resolver: Arc<dyn Resolve>,
     /// Says when to order.
@@ -65,7 +62,6 @@ pub struct Acme {
     wanted: Wanted,
     store: Store,
     slot: Slot,
-    health: Health,
     clock: Arc<dyn Clock>,
     surroundings: Surroundings,
     files: Pool,
@@ -87,7 +83,7 @@ struct Wanted {
 impl Acme {
     /// The source by these settings, which switch it on. A certificate that is kept for them is shown at once; nothing is asked of anybody yet.
     pub fn open(settings: &config::Acme, appliance: &config::Appliance, parts: AcmeParts) -> Arc<Self> {
-        let AcmeParts { store, slot, challenges, shown, health, resolver, clock } = parts;
+        let AcmeParts { store, slot, challenges, shown, resolver, clock } = parts;
         let (directory, names) = (settings.directory_url().to_owned(), settings.names_for(appliance));
         let wanted = Wanted {
             certificate: CertificateId::of(&directory, &names),
@@ -101,7 +97,7 @@ impl Acme {
         };
         let surroundings =
             Surroundings { resolver, is_own: reach::is_own, clock: Arc::clone(&clock), shown, challenges };
-        let acme = Self { wanted, store, slot, health, clock, surroundings, files: Pool::new(1) };
+        let acme = Self { wanted, store, slot, clock, surroundings, files: Pool::new(1) };
         acme.show_kept();
         Arc::new(acme)
     }
@@ -203,18 +199,15 @@ impl Acme {
         kept::keep_certificate(&self.store, &self.wanted.certificate, &bundle, facts.not_after).await?;
         self.slot.put(fresh, bundle.obtained);
         tracing::info!(until = %facts.not_after, sha256 = facts.sha256, issuer = facts.issuer, "a certificate came from the ACME directory");
-        if facts.is_current(self.clock.now()) {
-            self.health.well(HEALTH);
-        } else {
-            let text = format!(
-                "the new certificate is valid from {} to {}, and by this machine's clock it is {}: set the clock",
-                facts.not_before,
-                facts.not_after,
-                self.clock.now()
-            );
-            tracing::error!("{text}");
-            self.health.problem(HEALTH, text);
+        let now = self.clock.now();
+        let doubt = (!facts.is_current(now)).then(|| {
+            let (from, to) = (facts.not_before, facts.not_after);
+            format!("the new certificate is valid from {from} to {to}, and by this machine's clock it is {now}: set the clock")
+        });
+        if let Some(doubt) = &doubt {
+            tracing::error!("{doubt}");
         }
+        self.slot.warn(doubt);
         Ok(())
     }
 
@@ -225,7 +218,6 @@ impl Acme {
             return tracing::info!(%error, retry, "the order is made again");
         }
         self.slot.fail(error);
-        self.health.problem(HEALTH, error.to_string());
         tracing::warn!(%error, side = %error.side(), retry, "no certificate came from the ACME directory");
     }
 }
@@ -276,8 +268,6 @@ fn dice() -> f64 {
     }
 }
 
-/// The entry on the health board.
-const HEALTH: &str = "tls.acme";
 const NAP: Duration = Duration::from_secs(60);
-/// A try that comes this soon, in seconds, is not worth a line on the board.
+/// A try that comes this soon, in seconds, is not worth a line on the health board.
 const NUISANCE: u64 = 30;
