@@ -11,7 +11,7 @@
 //! | 2 | `telemetry`, `store`, `sql`, `wire` |
 //! | 3 | `audit`, `tls`, `upstream` |
 //! | 4 | `door`, `identity`, `estate` |
-//! | 5 | `gateway`, `sample` |
+//! | 5 | `gateway`, `sample`, `workstation` |
 //! | 6 | `web` |
 //! | 7 | `app` |
 //! | 8 | `cli` |
@@ -55,6 +55,8 @@ pub mod identity;
 pub mod gateway;
 // r5: the sample SQL Server that `demo` and the tests run against.
 pub mod sample;
+// r5: what workstations are told: discovery, configuration, connection strings, integrations, downloads.
+pub mod workstation;
 
 // r6: the pages and endpoints served over HTTPS.
 pub mod web;

@@ -21,6 +21,7 @@ mod audit;
 mod canary;
 mod certificate_choice;
 mod command_line;
+mod connection_strings;
 mod dependencies;
 mod dial;
 mod door_limits;

@@ -71,6 +71,8 @@ if [ $# -gt 0 ]; then
     exec "$tools/venv/bin/python" "$lab/lab.py" "$@"
 fi
 status=0
+say "connection strings, read by the drivers' own parsers"
+"$tools/venv/bin/python" "$lab/strings/check.py" || status=1
 "$tools/venv/bin/python" "$lab/lab.py" || status=1
 strict=(--driver "ODBC 18" --driver pymssql --driver tedious --driver tiberius --driver mssql-tds)
 "$tools/venv/bin/python" "$lab/lab.py" --mode strict "${strict[@]}" || status=1
