@@ -1,11 +1,11 @@
-//! Section `sign_in`: how passwords are checked, and how guessing is slowed down.
+//! Section `sign_in`: how passwords are checked, how guessing is slowed down, how long a browser stays signed in.
 
 use std::time::Duration;
 
 use super::section::{Objections, between, section};
 
 section! {
-    /// How passwords are checked, and how guessing is slowed down.
+    /// How passwords are checked, how guessing is slowed down, and how long a browser stays signed in.
     SignIn = "sign_in";
 
     /// How many passwords are hashed at once. Each takes a processor for a moment and some 20 MiB.
@@ -23,7 +23,21 @@ section! {
 
     /// The longest wait.
     throttle_longest_delay: Duration = Duration::from_secs(300);
+
+    /// How long a signed-in browser of an administrator, operator or auditor may be idle.
+    web_idle_limit: Duration = Duration::from_secs(15 * 60);
+
+    /// After how long an administrator, operator or auditor signs in again on the web, however busy the browser was.
+    web_absolute_limit: Duration = Duration::from_secs(12 * HOUR);
+
+    /// How long a signed-in browser of a member may be idle.
+    web_idle_limit_members: Duration = Duration::from_secs(8 * HOUR);
+
+    /// After how long a member signs in again on the web, however busy the browser was.
+    web_absolute_limit_members: Duration = Duration::from_secs(7 * 24 * HOUR);
 }
+
+const HOUR: u64 = 60 * 60;
 
 impl Objections for SignIn {
     fn objections(&self) -> Vec<(&'static str, String)> {
@@ -34,6 +48,16 @@ impl Objections for SignIn {
         let backwards = self.throttle_first_delay > self.throttle_longest_delay;
         let delay = backwards
             .then(|| ("throttle_first_delay", "has to be no longer than `sign_in.throttle_longest_delay`".to_owned()));
-        [places, remember, free, delay].into_iter().flatten().collect()
+        let minute = Duration::from_secs(60);
+        let short = [
+            ("web_idle_limit", self.web_idle_limit),
+            ("web_absolute_limit", self.web_absolute_limit),
+            ("web_idle_limit_members", self.web_idle_limit_members),
+            ("web_absolute_limit_members", self.web_absolute_limit_members),
+        ];
+        // What is seen of a browser is written once a minute, so a shorter limit would end the busiest session.
+        let short = short.into_iter().filter(|(_, limit)| *limit < 2 * minute);
+        let short = short.map(|(key, _)| (key, "has to be 2m or more".to_owned()));
+        [places, remember, free, delay].into_iter().flatten().chain(short).collect()
     }
 }

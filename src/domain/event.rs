@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, RwLock};
 
-use super::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, TokenId};
+use super::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, TokenId, WebSessionId};
 
 /// A change that is durable already. Whoever listens re-checks what depends on it; nothing is carried but the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Event {
     PassRevoked(PassId),
     /// An access token no longer counts.
     TokenRevoked(TokenId),
+    /// A web session ended before its time.
+    WebSessionEnded(WebSessionId),
     /// A grant was added or changed.
     GrantChanged(GrantId),
     /// A grant was taken away.

@@ -62,4 +62,10 @@ ids! {
     GrantId,
     /// A live gateway session.
     SessionId,
+    /// A signed-in browser.
+    WebSessionId,
+    /// A second factor of an account.
+    FactorId,
+    /// A program that somebody let in by OAuth.
+    ProgramId,
 }

@@ -12,7 +12,10 @@ pub mod time;
 
 pub use access::{AccessLevel, Role};
 pub use event::{Event, Events};
-pub use id::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, SessionId, TokenId};
+pub use id::{
+    AccountId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, PassId, ProgramId, ServerId, SessionId, TokenId,
+    WebSessionId,
+};
 pub use name::{Name, NameError};
 pub use principal::{Credential, Principal};
 pub use secret::Secret;

@@ -1,6 +1,8 @@
 //! Who signed in, and through what: identity's answer, estate's and the gateway's question.
 
-use super::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId};
+use std::net::IpAddr;
+
+use super::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId, WebSessionId};
 
 /// Through what somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +15,8 @@ pub enum Credential {
     Device(DeviceId),
     /// An access token.
     Token(TokenId),
+    /// The cookie of a signed-in browser.
+    Web(WebSessionId),
 }
 
 impl Credential {
@@ -23,6 +27,7 @@ impl Credential {
             Self::Pass(_) => "pass",
             Self::Device(_) => "device",
             Self::Token(_) => "token",
+            Self::Web(_) => "web",
         }
     }
 }
@@ -47,4 +52,8 @@ pub struct Principal {
     /// The number of the account's state at sign-in: rises with each password change, disabling or removal, so that
     /// a session that outlived one can be told.
     pub generation: u64,
+    /// From which address it signed in.
+    pub peer: IpAddr,
+    /// When it signed in.
+    pub signed_in: Timestamp,
 }

@@ -5,7 +5,7 @@ use super::password::NewPassword;
 use super::records::{
     Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
 };
-use super::{Identity, hasher};
+use super::{Identity, hasher, web};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
@@ -142,9 +142,12 @@ impl Identity {
         let (action, detail) = (alteration.action(), alteration.detail());
         let alter = move |state: &mut Change<'_>| {
             let mut account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
-            let was_administering = administers(&account);
+            let (was_administering, generation) = (administers(&account), account.generation);
             alteration.apply(&mut account);
             state.put::<Accounts>(&id, &account)?;
+            if account.generation != generation {
+                web::end_all(state, id)?;
+            }
             if was_administering && !administers(&account) {
                 somebody_administers(state)?;
             }
@@ -261,6 +264,7 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreE
         state.remove::<Tokens>(&key)?;
         state.remove::<Secrets>(&token.hash)?;
     }
+    web::forget(state, id)?;
     let member = Member::Account(id);
     for ((_, group), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {
         state.remove::<Memberships>(&(member, group))?;

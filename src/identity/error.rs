@@ -49,6 +49,12 @@ pub enum Unavailable {
     /// The hash function.
     #[error(transparent)]
     Hash(HashError),
+    /// The audit, without which nobody is let in.
+    #[error(transparent)]
+    Audit(AuditError),
+    /// The random numbers.
+    #[error(transparent)]
+    Randomness(NoRandomness),
 }
 
 impl SignInError {
@@ -103,6 +109,20 @@ impl From<HashError> for SignInError {
         match error {
             HashError::Busy => Self::Busy,
             HashError::Failed => Self::Unavailable(Unavailable::Hash(error)),
+        }
+    }
+}
+
+/// What goes wrong when the outcome of a sign-in is written.
+impl From<IdentityError> for SignInError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Store(error) => error.into(),
+            IdentityError::Hash(error) => error.into(),
+            IdentityError::Audit(error) => Self::Unavailable(Unavailable::Audit(error)),
+            IdentityError::Randomness(error) => Self::Unavailable(Unavailable::Randomness(error)),
+            // The account changed while its password was looked at: what was right for the former one is wrong by now.
+            _ => Self::Wrong,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Secrets that the appliance makes: passes, device secrets, access tokens; and passwords made on request.
+//! Secrets that the appliance makes: passes, device secrets, tokens, cookies, links; and what a person copies by hand:
+//! passwords made on request, codes.
 //!
 //! A generated secret has 256 bits, so it needs no slow hash: the store keeps a keyed hash of it, and finds it by that.
 
@@ -11,8 +12,22 @@ pub enum Kind {
     Pass,
     /// The secret of a device: `ghd_…`.
     Device,
-    /// An access token: `ght_…`.
+    /// An API token: `ght_…`.
     Token,
+    /// The cookie of a signed-in browser: `ghs_…`.
+    WebSession,
+    /// What carries a sign-in from one of its stages to the next: `ghk_…`.
+    Ticket,
+    /// A link by which a person chooses a new password: `ghl_…`.
+    ResetLink,
+    /// An authorisation code of OAuth: `ghc_…`.
+    Code,
+    /// The code by which a device asks whether it was let in: `ghv_…`.
+    DeviceCode,
+    /// An OAuth access token: `gha_…`.
+    Access,
+    /// An OAuth refresh token: `ghr_…`.
+    Refresh,
 }
 
 /// The machine gave no random bytes. The appliance's side.
@@ -21,12 +36,33 @@ pub enum Kind {
 pub struct NoRandomness;
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Pass,
+        Self::Device,
+        Self::Token,
+        Self::WebSession,
+        Self::Ticket,
+        Self::ResetLink,
+        Self::Code,
+        Self::DeviceCode,
+        Self::Access,
+        Self::Refresh,
+    ];
+
     /// The characters that its secrets begin with.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Pass => "ghp_",
             Self::Device => "ghd_",
             Self::Token => "ght_",
+            Self::WebSession => "ghs_",
+            Self::Ticket => "ghk_",
+            Self::ResetLink => "ghl_",
+            Self::Code => "ghc_",
+            Self::DeviceCode => "ghv_",
+            Self::Access => "gha_",
+            Self::Refresh => "ghr_",
         }
     }
 
@@ -36,12 +72,19 @@ impl Kind {
             Self::Pass => "identity.pass",
             Self::Device => "identity.device",
             Self::Token => "identity.token",
+            Self::WebSession => "identity.web-session",
+            Self::Ticket => "identity.ticket",
+            Self::ResetLink => "identity.reset-link",
+            Self::Code => "identity.oauth-code",
+            Self::DeviceCode => "identity.oauth-device-code",
+            Self::Access => "identity.oauth-access",
+            Self::Refresh => "identity.oauth-refresh",
         }
     }
 
     /// Whether `text` has the form of a generated secret, and of which kind.
     pub fn of(text: &str) -> Option<Self> {
-        let kind = [Self::Pass, Self::Device, Self::Token].into_iter().find(|k| text.starts_with(k.prefix()))?;
+        let kind = Self::ALL.into_iter().find(|k| text.starts_with(k.prefix()))?;
         let digits = text.strip_prefix(kind.prefix())?;
         (digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(kind)
     }
@@ -55,7 +98,7 @@ impl Kind {
 
 /// Whether `text` begins as a generated secret does, whatever follows.
 pub fn begins_like_one(text: &str) -> bool {
-    [Kind::Pass, Kind::Device, Kind::Token].iter().any(|kind| text.starts_with(kind.prefix()))
+    Kind::ALL.iter().any(|kind| text.starts_with(kind.prefix()))
 }
 
 /// A password for a person to copy: four groups of five characters that are hard to confuse, 99 bits.
@@ -92,10 +135,11 @@ mod tests {
 
     #[test]
     fn a_generated_secret_is_told_by_its_first_characters_and_fits_every_driver() {
-        for kind in [Kind::Pass, Kind::Device, Kind::Token] {
+        for kind in Kind::ALL {
             let secret = kind.generate().unwrap();
             assert_eq!(Kind::of(secret.expose()), Some(kind));
             assert!(secret.expose().len() <= 128);
+            assert!(!crate::telemetry::redacted(secret.expose()).contains(secret.expose()), "logs mask it");
         }
     }
 

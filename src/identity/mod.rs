@@ -1,4 +1,5 @@
-//! Who may come in: accounts, groups, devices, passes, tokens, passwords, throttling.
+//! Who may come in: accounts, groups, devices, passes, tokens, passwords, throttling; and the people who signed in on
+//! the web ([`web`]).
 //!
 //! [`Identity`] is the one service. Its changes are asked for by an [`Actor`](crate::audit::Actor), recorded in the
 //! audit before they are made ([`Ledger`]), durable before they return, and published as [`Event`]s then. It does not
@@ -18,22 +19,28 @@ mod sign_in;
 mod throttle;
 mod tokens;
 mod valid;
+pub mod web;
 
 use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
 pub use error::{IdentityError, SignInError};
-pub use records::{Account, Device, Group, Member, Pass, Token, tables};
+pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use sign_in::Presented;
 
 use crate::audit::{Audit, Entry, Ledger};
 use crate::config;
 use crate::domain::{Event, Events};
 use crate::platform::Clock;
-use crate::store::{Change, Store};
+use crate::store::{Change, Store, TableInfo};
 use hasher::Hasher;
 use memory::Memory;
 use throttle::{Limits, Throttle};
+
+/// Every table of this room, for opening the store.
+pub fn tables() -> Vec<TableInfo> {
+    [records::tables(), web::tables()].concat()
+}
 
 /// Accounts and what signs them in. Clones are handles to the same service.
 #[derive(Clone)]
@@ -43,12 +50,14 @@ pub struct Identity {
 
 struct Inner {
     store: Store,
+    audit: Audit,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     events: Events,
     hasher: Hasher,
     memory: Memory,
     throttle: Throttle,
+    web: web::Part,
 }
 
 impl Identity {
@@ -66,13 +75,15 @@ impl Identity {
             longest_delay: settings.throttle_longest_delay,
         };
         let inner = Inner {
-            ledger: Ledger::new(store.clone(), audit),
+            ledger: Ledger::new(store.clone(), audit.clone()),
+            audit,
             store,
             clock,
             events,
             hasher: Hasher::new(settings.hashing_places)?,
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
+            web: web::Part::new(settings),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -36,7 +36,7 @@ pub enum PasswordError {
     #[error("this password is too close to the account's name or the product's")]
     LikeName,
     /// It begins as the appliance's own secrets do, and would be taken for one.
-    #[error("a password does not begin with ghp_, ghd_ or ght_: those mark secrets that the appliance made")]
+    #[error("a password does not begin with ghp_, ghd_ or the like: those mark secrets that the appliance made")]
     LikeGenerated,
 }
 

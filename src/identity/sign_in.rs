@@ -46,6 +46,19 @@ impl Identity {
     }
 
     async fn by_password(&self, name: &str, secret: &Secret, peer: IpAddr) -> Result<Principal, SignInError> {
+        let (account, suspect) = self.proven(name, secret, peer).await?;
+        let principal = self.admit(account, Credential::Password, None, peer)?;
+        self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
+        Ok(principal)
+    }
+
+    /// The account whose password this is, whether it may sign in or not; and whom a success would be counted for.
+    pub(super) async fn proven(
+        &self,
+        name: &str,
+        secret: &Secret,
+        peer: IpAddr,
+    ) -> Result<(Account, Suspect), SignInError> {
         let inner = &self.inner;
         let suspect = inner.throttle.suspect(name, peer);
         let now = inner.clock.monotonic();
@@ -77,9 +90,7 @@ impl Identity {
         if !remembered {
             inner.memory.remember(account.id, mark, inner.clock.monotonic());
         }
-        let principal = self.admit(account, Credential::Password, None)?;
-        inner.throttle.succeeded(suspect, inner.clock.monotonic());
-        Ok(principal)
+        Ok((account, suspect))
     }
 
     /// Computes a hash, when a place is free, and counts the failure before the place is given to the next: so a burst of
@@ -139,7 +150,7 @@ impl Identity {
             return Err(SignInError::Wrong);
         };
         let suspect = throttle.suspect(name.unwrap_or(found.account.name.as_str()), peer);
-        let principal = self.admit(found.account, found.credential, found.expires)?;
+        let principal = self.admit(found.account, found.credential, found.expires, peer)?;
         throttle.succeeded(suspect, now);
         Ok(principal)
     }
@@ -173,16 +184,31 @@ impl Identity {
         account: Account,
         credential: Credential,
         expires: Option<Timestamp>,
+        peer: IpAddr,
     ) -> Result<Principal, SignInError> {
+        let password_allowed = account.password_at_gateway;
+        let principal = self.principal(account, credential, expires, peer)?;
+        if credential == Credential::Password && !password_allowed {
+            return Err(SignInError::PasswordNotAllowed);
+        }
+        Ok(principal)
+    }
+
+    /// The principal of an account that may sign in now.
+    pub(super) fn principal(
+        &self,
+        account: Account,
+        credential: Credential,
+        expires: Option<Timestamp>,
+        peer: IpAddr,
+    ) -> Result<Principal, SignInError> {
+        let now = self.inner.clock.now();
         if !account.enabled {
             return Err(SignInError::Disabled);
         }
         let expires = account.expires.into_iter().chain(expires).min();
-        if expires.is_some_and(|expires| expires <= self.inner.clock.now()) {
+        if expires.is_some_and(|expires| expires <= now) {
             return Err(SignInError::Expired);
-        }
-        if credential == Credential::Password && !account.password_at_gateway {
-            return Err(SignInError::PasswordNotAllowed);
         }
         Ok(Principal {
             account: account.id,
@@ -193,6 +219,8 @@ impl Identity {
             default_database: account.default_database,
             expires,
             generation: account.generation,
+            peer,
+            signed_in: now,
         })
     }
 }

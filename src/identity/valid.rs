@@ -35,6 +35,7 @@ impl Identity {
             Credential::Pass(id) => store.read::<Passes>(&id)?.is_some(),
             Credential::Device(id) => store.read::<Devices>(&id)?.is_some(),
             Credential::Token(id) => store.read::<Tokens>(&id)?.is_some(),
+            Credential::Web(id) => self.live_web_session(&account, id)?.is_some(),
         };
         if !credential_holds {
             return Ok(None);

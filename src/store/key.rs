@@ -1,6 +1,9 @@
 //! Keys as bytes whose order is the keys' own order, alone and in pairs.
 
-use crate::domain::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, SessionId, TokenId};
+use crate::domain::{
+    AccountId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, PassId, ProgramId, ServerId, SessionId, TokenId,
+    WebSessionId,
+};
 
 /// What entries of a table are found by. The order of the bytes is the order of the keys.
 pub trait Key: Sized {
@@ -92,12 +95,15 @@ fixed!([u8; N], N, |key| *key, |bytes| bytes, const N);
 fixed!(AccountId, 16, |key| *key.as_bytes(), AccountId::from_bytes);
 fixed!(DatabaseId, 16, |key| *key.as_bytes(), DatabaseId::from_bytes);
 fixed!(DeviceId, 16, |key| *key.as_bytes(), DeviceId::from_bytes);
+fixed!(FactorId, 16, |key| *key.as_bytes(), FactorId::from_bytes);
 fixed!(GrantId, 16, |key| *key.as_bytes(), GrantId::from_bytes);
 fixed!(GroupId, 16, |key| *key.as_bytes(), GroupId::from_bytes);
 fixed!(PassId, 16, |key| *key.as_bytes(), PassId::from_bytes);
+fixed!(ProgramId, 16, |key| *key.as_bytes(), ProgramId::from_bytes);
 fixed!(ServerId, 16, |key| *key.as_bytes(), ServerId::from_bytes);
 fixed!(SessionId, 16, |key| *key.as_bytes(), SessionId::from_bytes);
 fixed!(TokenId, 16, |key| *key.as_bytes(), TokenId::from_bytes);
+fixed!(WebSessionId, 16, |key| *key.as_bytes(), WebSessionId::from_bytes);
 
 impl<A: Key, B: Key> Key for (A, B) {
     fn to_bytes(&self) -> Vec<u8> {

@@ -49,4 +49,5 @@ mod tds_differential;
 mod tds_memory;
 mod throttling;
 mod web_pages;
+mod web_sessions;
 mod wire_tunnel;

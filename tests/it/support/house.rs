@@ -9,6 +9,7 @@ use gatehouse::app::admin::{Admin, LiveSessions};
 use gatehouse::audit::Actor;
 use gatehouse::config::Config;
 use gatehouse::domain::{AccountId, Event, GroupId, Name, Principal, Role, Secret, Timestamp};
+use gatehouse::identity::web::{Origin, Step};
 use gatehouse::identity::{Account, Identity, NewAccount, Presented, SignInError};
 use gatehouse::platform::{Clock, ManualClock};
 use gatehouse::upstream::Dialer;
@@ -85,6 +86,11 @@ impl House {
     pub async fn sign_in_from(&self, who: &str, secret: &str, peer: IpAddr) -> Result<Principal, SignInError> {
         let presented = Presented::Password { name: who.to_owned(), secret: Secret::new(secret) };
         self.identity().sign_in(presented, peer).await
+    }
+
+    /// The first stage of a sign-in on the web.
+    pub async fn web_sign_in(&self, who: &str, password: &str, from: &Origin) -> Result<Step, SignInError> {
+        self.identity().web_sign_in(who, &Secret::new(password), from).await
     }
 
     /// A principal as if it had signed in with its password.
