@@ -17,6 +17,7 @@ pub use id::{
     WebSessionId,
 };
 pub use name::{Name, NameError};
+pub use network::Network;
 pub use principal::{Credential, Principal};
 pub use secret::Secret;
 pub use side::Side;

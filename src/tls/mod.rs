@@ -11,8 +11,11 @@ pub mod certificates;
 pub mod challenges;
 pub mod check;
 pub mod files;
+mod kept;
+pub mod keys;
 pub mod policy;
 pub mod root;
+pub mod scope;
 pub mod shown;
 pub mod source;
 
@@ -23,8 +26,10 @@ pub use certificates::{CertificateError, Certificates, KeyAndChain};
 pub use challenges::{Challenges, HttpAnswers};
 pub use check::Unfit;
 pub use files::{CertificateFiles, FilesError, Place};
+pub use keys::KeyKind;
 pub use policy::ServerConfigs;
 pub use root::Root;
+pub use scope::Scope;
 pub use shown::{PublicTrust, Shown, ShownError};
 pub use source::{Origin, Slot, Status};
 
@@ -32,5 +37,5 @@ use crate::store::TableInfo;
 
 /// The tables of this room.
 pub fn tables() -> Vec<TableInfo> {
-    [vec![TableInfo::of::<authority::Roots>()], acme::tables()].concat()
+    [vec![TableInfo::of::<authority::Roots>()], kept::tables(), acme::tables()].concat()
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    KeyUsagePurpose, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::certificates::{CertificateError, KeyAndChain};
+use super::keys::KeyKind;
+use super::scope::Scope;
 use crate::domain::{Secret, Timestamp};
 use crate::wire::fingerprint;
 
@@ -20,14 +22,30 @@ pub struct Root {
     certificate: CertificateDer<'static>,
     issuer: rcgen::Certificate,
     key: KeyPair,
+    scope: Option<Scope>,
 }
 
 impl Root {
-    /// A new root, named after whoever it is for.
+    /// A new root that may sign for any server, with an ECDSA key, named after whoever it is for: for the sample server and for
+    /// tests, whose roots nobody installs.
     pub fn create(name: &str, now: Timestamp) -> Result<Self, CertificateError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let issuer = root_params(&format!("{name} authority"), now)?.self_signed(&key)?;
-        Ok(Self { certificate: issuer.der().clone(), issuer, key })
+        Self::make(name, KeyKind::EcdsaP256, None, now)
+    }
+
+    /// A new root that may sign for the servers of a scope alone. Blocks: an RSA key takes a good part of a second.
+    pub fn limited(name: &str, kind: KeyKind, scope: Scope, now: Timestamp) -> Result<Self, CertificateError> {
+        Self::make(name, kind, Some(scope), now)
+    }
+
+    fn make(name: &str, kind: KeyKind, scope: Option<Scope>, now: Timestamp) -> Result<Self, CertificateError> {
+        let key = kind.generate()?;
+        let mut params = root_params(&format!("{name} authority"), now)?;
+        if let Some(scope) = &scope {
+            params.name_constraints = Some(scope.constraints());
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        }
+        let issuer = params.self_signed(&key)?;
+        Ok(Self { certificate: issuer.der().clone(), issuer, key, scope })
     }
 
     /// The root that [`Root::certificate_der`] and [`Root::key_pem`] were taken from.
@@ -37,14 +55,25 @@ impl Root {
         // Made again to be an issuer in rcgen's eyes: of it only the name and the key get into what it signs. What is shown stays the
         // certificate that was kept. (rcgen can read a certificate, too, but only with a second crypto provider in the tree.)
         let issuer = root_params(&common_name(&certificate)?, Timestamp::from_millis(0))?.self_signed(&key)?;
-        Ok(Self { certificate, issuer, key })
+        let scope = Scope::of_root(&certificate)?;
+        Ok(Self { certificate, issuer, key, scope })
     }
 
     /// A certificate for a server of these DNS names and IP addresses, valid from an hour ago for `lifetime` from now.
     pub fn issue(&self, names: &[String], lifetime: Duration, now: Timestamp) -> Result<KeyAndChain, CertificateError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let common_name = names.first().ok_or(CertificateError::NoNames)?;
-        let mut params = params(common_name, now, lifetime)?;
+        self.issue_with(KeyKind::EcdsaP256, names, lifetime, now)
+    }
+
+    /// The same with a key of this kind. Blocks where that is RSA.
+    pub fn issue_with(
+        &self,
+        kind: KeyKind,
+        names: &[String],
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<KeyAndChain, CertificateError> {
+        let key = kind.generate()?;
+        let mut params = params(common_name_for(names)?, now, lifetime)?;
         params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -53,6 +82,11 @@ impl Root {
         let leaf = params.signed_by(&key, &self.issuer, &self.key)?;
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         KeyAndChain::new(vec![leaf.der().clone()], private)
+    }
+
+    /// For what it may sign; nothing where it may sign for anything.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
     }
 
     /// The root certificate, for those who shall believe it.
@@ -88,6 +122,15 @@ fn root_params(common_name: &str, now: Timestamp) -> Result<CertificateParams, C
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)
+}
+
+/// The first DNS name. Never an address: OpenSSL takes one in this place for a DNS name, which no name constraint covers.
+pub(super) fn common_name_for(names: &[String]) -> Result<&str, CertificateError> {
+    if names.is_empty() {
+        return Err(CertificateError::NoNames);
+    }
+    let dns = names.iter().find(|name| name.parse::<std::net::IpAddr>().is_err());
+    Ok(dns.map_or("gatehouse", String::as_str))
 }
 
 fn common_name(certificate: &CertificateDer<'_>) -> Result<String, CertificateError> {

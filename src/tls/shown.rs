@@ -94,8 +94,8 @@ impl Shown {
         let (now, changed) = (clock.now(), Arc::new(Notify::new()));
         let slot = |origin| Slot::new(origin, Arc::clone(&changed));
         let slots: Vec<Slot> = [Origin::Files, Origin::Imported, Origin::Acme].map(slot).into();
-        let (name, names, own) = (&appliance.name, appliance.names.clone(), slot(Origin::Authority));
-        let authority = Authority::open(store, name, names.clone(), tls.leaf_lifetime, own, now).await?;
+        let names = appliance.names.clone();
+        let authority = Authority::open(store, appliance, tls, slot(Origin::Authority), now).await?;
         let own = authority.slot().current().ok_or(AuthorityError::Damaged)?;
         let certificates = Certificates::showing(own);
         let mut files = None;
@@ -192,9 +192,12 @@ impl Shown {
         };
         let own = || inner.authority.slot().current().map(|current| (Origin::Authority, current));
         let Some((origin, best)) = inner.slots.iter().find_map(usable).or_else(own) else { return };
-        if !Arc::ptr_eq(&best, &inner.certificates.current()) {
-            let (origin, until) = (origin.as_str(), best.facts().not_after);
-            tracing::info!(origin, %until, sha256 = best.facts().sha256, "another certificate is shown from now on");
+        let before = inner.certificates.current();
+        if !Arc::ptr_eq(&best, &before) {
+            let (origin, facts) = (origin.as_str(), best.facts());
+            if facts.sha256 != before.facts().sha256 {
+                tracing::info!(origin, until = %facts.not_after, sha256 = facts.sha256, "another certificate is shown from now on");
+            }
             inner.public.set(is_publicly_trusted(&best, now));
             inner.certificates.replace(best);
         }

@@ -188,7 +188,9 @@ async fn the_own_authority_steps_in_before_a_certificate_lapses_and_back_when_th
     clock.advance(9 * DAY - Duration::from_secs(1800));
     until("the own authority steps in", || shown.active() == Origin::Authority).await;
     assert!(line().contains("ends too soon") && line().contains("(authority) is shown instead"), "{}", line());
-    let root = shown.authority().root_pem();
+    let (root, own) = (shown.authority().root_pem(), shown.slot(Origin::Authority));
+    until("its certificate is renewed", || own.status().renewed > Some(NOW.after(20 * DAY))).await;
+    shown.choose(clock.now());
     handshake(&shown.configs().strict, client(&root, clock.now(), &[]), NAME).await.unwrap();
 
     files.write_for(&[NAME], clock.now(), 30 * DAY);

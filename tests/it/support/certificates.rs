@@ -67,10 +67,20 @@ impl rustls::time_provider::TimeProvider for At {
 
 /// A client that believes `root_pem` alone.
 pub fn client(root_pem: &str, now: Timestamp, alpn: &[&[u8]]) -> tokio_rustls::TlsConnector {
+    client_with(policy::provider(), root_pem, now, alpn)
+}
+
+/// The same with the cryptography of the test's choice.
+pub fn client_with(
+    provider: Arc<rustls::crypto::CryptoProvider>,
+    root_pem: &str,
+    now: Timestamp,
+    alpn: &[&[u8]],
+) -> tokio_rustls::TlsConnector {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(root_pem.as_bytes()).unwrap()).unwrap();
-    let mut config = rustls::ClientConfig::builder_with_details(policy::provider(), Arc::new(At(now)))
+    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(At(now)))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
