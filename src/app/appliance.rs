@@ -16,15 +16,15 @@ use super::{trust, upkeep};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
-use crate::door::HalfOpen;
+use crate::door::{Arrivals, DoorNumbers, HalfOpen};
 use crate::estate::Grantee;
-use crate::gateway::{Gateway, Parts, Registry};
-use crate::platform::{Clock, Resolve, SystemResolver, Tasks};
+use crate::gateway::{Gateway, Parts, Registry, SessionNumbers};
+use crate::platform::{Clock, Resolve, SystemResolver, Tasks, descriptors};
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
 use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown};
 use crate::upstream::Dialer;
-use crate::web::{DemoNote, Readiness, Web, router};
+use crate::web::{DemoNote, Monitor, Readiness, Web, router};
 
 /// How long background tasks may take to end once the sessions are gone.
 const LAST_TASKS: Duration = Duration::from_secs(5);
@@ -37,6 +37,7 @@ pub struct Appliance {
     doors: Doors,
     vital: Arc<Vital>,
     metrics: Metrics,
+    challenges: Challenges,
     clock: Arc<dyn Clock>,
     /// What takes new work: listeners, the control socket. Stops first.
     intake: Tasks,
@@ -58,6 +59,9 @@ impl Appliance {
         resolver: Arc<dyn Resolve>,
         demo: Option<DemoNote>,
     ) -> anyhow::Result<Self> {
+        if let Some(files) = descriptors::raise_limit() {
+            tracing::info!(files, "as many files and sockets may be open at once; a session takes two");
+        }
         let state = open(config, &clock).await?;
         let (intake, background) = (Tasks::new(), Tasks::new());
         let (health, metrics) = (Health::new(), Metrics::new());
@@ -95,7 +99,7 @@ impl Appliance {
         let gateway = Gateway::new(parts, &background);
         forget_what_is_gone(&state, &background);
 
-        let bound = doors::bind(config)?;
+        let bound = doors::bind(&config.listen, &health)?;
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
         let host = trust::host(&config.appliance.names, &bound.https());
@@ -109,12 +113,22 @@ impl Appliance {
         let behind = Behind {
             gateway: gateway.clone(),
             https: doors::Https { tls: tls.https, router: router(web) },
-            challenges,
+            challenges: challenges.clone(),
+            monitor: Monitor { readiness: vital.readiness.clone(), health, metrics: metrics.clone() },
+            name: config.appliance.names.first().cloned().unwrap_or_default(),
             browsers: half_open.same_limits(),
+            half_open,
             clock: Arc::clone(&clock),
             tasks: intake.clone(),
         };
-        let doors = bound.serve(&behind, &half_open, config.gateway.prelogin_timeout);
+        let arrivals = Arrivals::default();
+        let (half_open, browsers) = (behind.half_open.clone(), behind.browsers.clone());
+        let numbers = DoorNumbers { arrivals: arrivals.clone(), half_open, browsers };
+        metrics.register(|registry| {
+            registry.register_collector(Box::new(numbers));
+            registry.register_collector(Box::new(SessionNumbers(gateway.registry().clone())));
+        });
+        let doors = bound.serve(&behind, &config.listen, &arrivals, config.gateway.prelogin_timeout);
         // Only now: a directory comes in through the doors.
         if let Some(acme) = acme {
             acme.keep_ordered(&background);
@@ -124,7 +138,7 @@ impl Appliance {
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);
-        Ok(Self { state, gateway, certificate, doors, vital, metrics, clock, intake, background })
+        Ok(Self { state, gateway, certificate, doors, vital, metrics, challenges, clock, intake, background })
     }
 
     /// The addresses where SQL clients alone are served, with their real ports.
@@ -135,6 +149,16 @@ impl Appliance {
     /// The addresses where everything is served, SQL clients and HTTPS, with their real ports.
     pub fn https_addresses(&self) -> &[SocketAddr] {
         &self.doors.https
+    }
+
+    /// The addresses where plain HTTP is sent to HTTPS, with their real ports.
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        &self.doors.http
+    }
+
+    /// The addresses where programs that watch it ask, with their real ports.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.doors.metrics
     }
 
     /// The own authority's root, in PEM form: what to trust where no other certificate is shown.
@@ -155,6 +179,11 @@ impl Appliance {
     /// The live sessions.
     pub fn registry(&self) -> &Registry {
         self.gateway.registry()
+    }
+
+    /// What ACME servers are answered.
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
     }
 
     /// What is not as it should be.

@@ -68,6 +68,8 @@ pub struct Access {
     pub sql_only_port: Option<u16>,
     /// Where browsers go: the same port.
     pub https_url: String,
+    /// Where its numbers are.
+    pub metrics_url: String,
     /// The database alias.
     pub database: String,
     /// The account to sign in with.
@@ -123,6 +125,7 @@ impl Demo {
         config.appliance.names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         config.listen.https = loopback(ports.all);
         config.listen.sql = ports.sql.map(loopback).unwrap_or_default();
+        config.listen.metrics = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         let note = DemoNote { database: ALIAS.to_owned(), account: ACCOUNT.to_owned() };
         let appliance = Appliance::start(&config, Arc::clone(&clock), Some(note)).await?;
 
@@ -144,6 +147,7 @@ impl Demo {
             sql_port: port,
             sql_only_port: ports.sql.map(|_| first_port(appliance.sql_addresses())).transpose()?,
             https_url: format!("https://localhost:{port}/"),
+            metrics_url: format!("http://127.0.0.1:{}/metrics", first_port(appliance.metrics_addresses())?),
             database: ALIAS.to_owned(),
             account: ACCOUNT.to_owned(),
             password: password.expose().to_owned(),

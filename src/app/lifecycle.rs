@@ -22,7 +22,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn until_told(appliance: Appliance, mut signals: Signals, clock: Arc<dyn Clock>) {
     let tasks = Tasks::new();
     tell_systemd(&appliance, &tasks, clock);
-    tracing::info!(sql = ?appliance.sql_addresses(), https = ?appliance.https_addresses(), "ready");
+    let (https, sql) = (appliance.https_addresses(), appliance.sql_addresses());
+    let (http, metrics) = (appliance.http_addresses(), appliance.metrics_addresses());
+    tracing::info!(?https, ?sql, ?http, ?metrics, "ready");
     let drain_asked = appliance.drain_asked();
     tokio::pin!(drain_asked);
     loop {

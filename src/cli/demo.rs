@@ -85,6 +85,7 @@ fn show(access: &Access, file: &Path) {
 Gatehouse demo: a sample SQL Server (a model of one, not SQL Server itself) with the gateway before it.
 
   page       {url}
+  numbers    {metrics}
   server     {host},{port}
   database   {database}
   account    {account}
@@ -109,6 +110,7 @@ Administer it, for example:
 Ctrl-C ends it.
 ",
         url = access.https_url,
+        metrics = access.metrics_url,
         program = std::env::current_exe().unwrap_or_else(|_| "gatehouse".into()).display(),
         sha256 = access.ca_sha256,
         certificate = access.certificate_file.display(),

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::Config;
-use super::appliance::{self, is_host};
+use super::appliance;
 use super::section::{Objections, section};
 use super::setting::{Raw, Setting, quoted};
+use crate::domain::host::is_host;
 
 section! {
     /// Certificates from an ACME directory such as Let's Encrypt, ordered and renewed by themselves. The appliance's own authority serves

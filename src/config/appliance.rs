@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::section::{Objections, section};
+use crate::domain::host::is_host;
 
 /// Where the data lies unless a setting says otherwise.
 #[cfg(not(windows))]
@@ -59,30 +60,4 @@ fn machine_name() -> String {
 #[allow(clippy::disallowed_methods, reason = "this room reads the environment")]
 fn machine_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default().to_lowercase()
-}
-
-/// Whether it is a DNS name or an address.
-pub(super) fn is_host(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.parse::<std::net::IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(label))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_no_certificate_can_carry_is_objected_to() {
-        for wrong in ["", "a b", "-a", "a..b", "sql:1433", "https://sql"] {
-            assert!(!is_host(wrong), "{wrong:?}");
-        }
-        for right in ["sql", "sql.example.org", "10.0.0.5", "::1"] {
-            assert!(is_host(right), "{right:?}");
-        }
-    }
 }

@@ -1,18 +1,26 @@
 //! Section `listen`: where workstations and browsers reach the appliance.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::section::{Objections, between, section};
 
 section! {
-    /// Where workstations and browsers reach the appliance.
+    /// Where workstations and browsers reach the appliance. An address that cannot be bound is tried again every ten seconds; the others serve.
     Listen = "listen";
 
-    /// Addresses for SQL clients (TDS 7.x and 8.0). Port 0 takes a free one.
+    /// Addresses for SQL clients alone (TDS 7.x and 8.0), for those that know only the usual port. Port 0 takes a free one.
     sql: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 1433))];
 
-    /// Addresses for HTTPS; SQL clients with TDS 7.x are served there, too. Port 0 takes a free one.
+    /// Addresses for everything, told apart by the first bytes: HTTPS, SQL clients (TDS 7.x and 8.0), challenges of an ACME server, and plain HTTP,
+    /// which is sent to HTTPS. Port 0 takes a free one.
     https: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 443))];
+
+    /// Addresses for plain HTTP, which is sent to HTTPS; an ACME server's questions (HTTP-01) are answered there. Usually `["[::]:80"]`.
+    http: Vec<SocketAddr> = Vec::new();
+
+    /// Addresses for programs that watch the appliance, over plain HTTP: `/metrics`, `/health`, `/healthz/live`, `/healthz/ready`. Everybody who reaches
+    /// them reads them, so another address than a loopback one belongs into a network of its own; the start warns of it.
+    metrics: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))];
 
     /// How many connections of one address may be there without having signed in.
     half_open_per_address: usize = 64;
@@ -25,10 +33,17 @@ impl Objections for Listen {
     fn objections(&self) -> Vec<(&'static str, String)> {
         let empty = self.sql.is_empty() && self.https.is_empty();
         let nothing = empty.then(|| ("sql", "has to have an address, or `listen.https` has to".to_owned()));
-        let taken = self.sql.iter().find(|address| address.port() != 0 && self.https.contains(address));
-        let twice = taken.map(|address| ("https", format!("{address} is in `listen.sql` already")));
+        let lists = [("sql", &self.sql), ("https", &self.https), ("http", &self.http), ("metrics", &self.metrics)];
+        let named = || lists.iter().flat_map(|(key, list)| list.iter().map(|address| (*key, *address)));
+        let twice =
+            named().enumerate().filter(|(_, (_, address))| address.port() != 0).find_map(|(at, (key, address))| {
+                let (earlier, _) = named().take(at).find(|(_, other)| *other == address)?;
+                Some((key, format!("{address} is in `listen.{earlier}` already")))
+            });
+        let nowhere = !self.http.is_empty() && self.https.is_empty();
+        let nowhere = nowhere.then(|| ("http", "needs an address in `listen.https` to send browsers to".to_owned()));
         let per_address = between("half_open_per_address", self.half_open_per_address, 1, self.half_open_total);
         let total = between("half_open_total", self.half_open_total, 1, 1_000_000);
-        [nothing, twice, per_address, total].into_iter().flatten().collect()
+        [nothing, twice, nowhere, per_address, total].into_iter().flatten().collect()
     }
 }

@@ -123,6 +123,7 @@ impl Config {
         config.appliance.names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         config.listen.sql = vec![free];
         config.listen.https = vec![free];
+        config.listen.metrics = Vec::new();
         config
     }
 }

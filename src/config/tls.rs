@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::appliance::is_host;
 use super::section::{Objections, section};
+use crate::domain::host::is_host;
 use crate::domain::{Network, Secret};
 
 section! {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod event;
+pub mod host;
 pub mod id;
 pub mod name;
 pub mod network;

@@ -77,6 +77,16 @@ impl HalfOpen {
         self.shared.counts().total
     }
 
+    /// How many there may be from one address.
+    pub fn per_address(&self) -> usize {
+        self.shared.per_address
+    }
+
+    /// How many there may be in all.
+    pub fn total(&self) -> usize {
+        self.shared.total
+    }
+
     /// How many were turned away so far.
     pub fn refused(&self) -> u64 {
         self.shared.counts().refused

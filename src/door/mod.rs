@@ -4,10 +4,14 @@
 pub mod bind;
 pub mod limits;
 mod look;
+pub mod numbers;
+pub mod report;
 pub mod serve;
 pub mod sniff;
 
 pub use bind::{BindError, Bound, bind};
 pub use limits::{Admission, HalfOpen};
+pub use numbers::{Arrivals, DoorNumbers};
+pub use report::Report;
 pub use serve::{Connection, Door, Handler, reset_on_close};
 pub use sniff::{Incomplete, Kind, sniff};

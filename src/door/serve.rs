@@ -9,12 +9,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::bind::{Bound, Families, listen};
+use super::bind::{BindError, Bound, Families, listen};
 use super::limits::{Admission, HalfOpen};
 use super::look::first_bytes;
+use super::numbers::Arrivals;
+use super::report::Report;
 use super::sniff::Kind;
 use crate::platform::clock::within;
-use crate::platform::{Clock, Tasks};
+use crate::platform::{Clock, Pool, Tasks};
 
 /// A connection whose first bytes were looked at, and not taken.
 #[derive(Debug)]
@@ -68,17 +70,33 @@ pub struct Door {
     half_open: HalfOpen,
     silence: Duration,
     handlers: Vec<(Kind, Arc<dyn Handler>)>,
+    arrivals: Arrivals,
+    report: Option<Report>,
+    look_ups: Pool,
 }
 
 impl Door {
     /// A door that leads nowhere yet. Who says nothing for `silence` is shown out.
     pub fn new(tasks: Tasks, clock: Arc<dyn Clock>, half_open: HalfOpen, silence: Duration) -> Self {
-        Self { tasks, clock, half_open, silence, handlers: Vec::new() }
+        let (handlers, arrivals) = (Vec::new(), Arrivals::default());
+        Self { tasks, clock, half_open, silence, handlers, arrivals, report: None, look_ups: Pool::new(1) }
     }
 
     /// Connections of this kind go to `handler`.
     pub fn on(mut self, kind: Kind, handler: impl Handler) -> Self {
         self.handlers.push((kind, Arc::new(handler)));
+        self
+    }
+
+    /// Who comes is counted here.
+    pub fn counted(mut self, arrivals: &Arrivals) -> Self {
+        self.arrivals = arrivals.clone();
+        self
+    }
+
+    /// Addresses that cannot be bound are reported so.
+    pub fn reported(mut self, report: Report) -> Self {
+        self.report = Some(report);
         self
     }
 
@@ -102,9 +120,17 @@ impl Door {
                 () = self.tasks.stopping() => return,
                 () = self.clock.sleep(BIND_AGAIN) => {}
             }
-            if let Ok(listener) = listen(address, families) {
-                tracing::info!(%address, "listening at last");
-                return self.accept_from(listener).await;
+            let (outcome, report) = (listen(address, families), self.report.clone());
+            match outcome {
+                Ok(listener) => {
+                    report.inspect(|report| report.bound(address));
+                    return self.accept_from(listener).await;
+                }
+                // It looks for the program that is in the way.
+                Err(source) => {
+                    let tell = move || report.inspect(|report| report.failed(&BindError { address, source }));
+                    let _ = self.look_ups.run(tell).await;
+                }
             }
         }
     }
@@ -155,6 +181,7 @@ impl Door {
             () = self.tasks.stopping() => return,
             told = within(&*self.clock, self.silence, first_bytes(&stream, &*self.clock)) => told,
         };
+        self.arrivals.add(told.as_ref().ok().and_then(|told| told.as_ref().ok()).copied().flatten());
         let kind = match told {
             Ok(Ok(Some(kind))) => kind,
             // MultiSubnetFailover opens a connection to each address and drops all but one; port scanners do the same.

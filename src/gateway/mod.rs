@@ -9,7 +9,7 @@
 //! | `dial`, `rewrite`, `answer` | to the SQL Server with an edited login; its answer, cleaned |
 //! | `relay`, `lane`, `framing` | packets both ways, until one side ends |
 //! | `alias` | the one statement that is changed on its way: `USE alias` |
-//! | `registry`, `session`, `counters`, `watch` | the live sessions: listed, limited, ended, re-checked |
+//! | `registry`, `session`, `counters`, `watch`, `numbers` | the live sessions: listed, limited, ended, re-checked, counted |
 //! | `record`, `repeats` | what the audit holds about them; floods of refusals, counted |
 
 mod alias;
@@ -23,6 +23,7 @@ mod greeting;
 mod handshake;
 mod lane;
 mod login;
+mod numbers;
 mod record;
 mod refusal;
 mod registry;
@@ -34,6 +35,7 @@ mod session;
 mod watch;
 
 pub use counters::Traffic;
+pub use numbers::SessionNumbers;
 pub use registry::{Limits, Registry};
 pub use serve::{Gateway, Parts};
 pub use session::{Session, Summary, Why};

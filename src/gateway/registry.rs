@@ -76,6 +76,11 @@ impl Registry {
         self.shared.state().sessions.len()
     }
 
+    /// How many sessions there may be.
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
     /// Ends one session; tells whether there was such a session that was not ending already.
     pub fn end(&self, id: &SessionId) -> bool {
         let session = self.shared.state().sessions.get(id).cloned();

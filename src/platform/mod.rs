@@ -1,7 +1,9 @@
-//! What the operating system gives: time, tasks, threads for blocking work, names looked up, files and their rights, signals, systemd.
+//! What the operating system gives: time, tasks, threads for blocking work, names looked up, files and their rights, who holds a port, signals, systemd.
 
 pub mod clock;
+pub mod descriptors;
 pub mod files;
+pub mod holder;
 pub mod lock;
 pub mod pool;
 pub mod resolve;

@@ -39,9 +39,10 @@ pub async fn live() -> &'static str {
 
 /// `GET /healthz/ready`: 200 when logins are taken, 503 while starting or draining.
 pub async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
-    if web.readiness.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-    }
+    tell(&web.readiness)
+}
+
+/// Readiness as an answer.
+pub(super) fn tell(readiness: &Readiness) -> (StatusCode, &'static str) {
+    if readiness.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
 }

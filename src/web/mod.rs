@@ -1,4 +1,4 @@
-//! The pages and endpoints served over HTTPS.
+//! The pages and endpoints served over HTTPS, and the little that plain HTTP is answered.
 //!
 //! [`router`] is everything that answers; [`serve()`] carries one connection from its TLS handshake to its end. Handlers
 //! extract, ask one service, and render; what they share lives in [`headers`] (security headers and the request id),
@@ -8,7 +8,10 @@ pub mod assets;
 pub mod front;
 pub mod headers;
 pub mod health;
+pub mod monitor;
+pub mod plain;
 pub mod problem;
+pub mod redirect;
 pub mod serve;
 pub mod trust;
 
@@ -21,6 +24,8 @@ use axum::routing::get;
 
 pub use front::{DemoNote, DoorLine};
 pub use health::Readiness;
+pub use monitor::{Asker, Monitor};
+pub use redirect::{HttpsPort, Redirect};
 pub use serve::serve;
 pub use trust::{SignedBy, Trust};
 

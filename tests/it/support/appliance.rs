@@ -26,11 +26,20 @@ impl TestAppliance {
 
     /// With settings that the test changes.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(Ports::default(), change).await
+    }
+
+    /// With a door for SQL clients alone beside the one for everything.
+    pub async fn with_sql_door() -> Self {
+        Self::on(Ports { sql: Some(0), ..Ports::default() }, |_| {}).await
+    }
+
+    async fn on(ports: Ports, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let mut config = Config::for_tests(&data);
         change(&mut config);
-        Self { demo: start(&data, config).await, folder }
+        Self { demo: start(&data, config, ports).await, folder }
     }
 
     /// Drains it and starts it again in the same folder.
@@ -41,7 +50,7 @@ impl TestAppliance {
         sample.stop();
         let data = folder.path().join("data");
         let config = Config::for_tests(&data);
-        Self { demo: start(&data, config).await, folder }
+        Self { demo: start(&data, config, Ports::default()).await, folder }
     }
 
     pub fn appliance(&self) -> &Appliance {
@@ -90,9 +99,9 @@ impl TestAppliance {
     }
 }
 
-async fn start(data: &Path, config: Config) -> Demo {
+async fn start(data: &Path, config: Config, ports: Ports) -> Demo {
     let clock: Arc<dyn Clock> = SystemClock::new();
-    Demo::start(data, config, Ports::default(), clock).await.unwrap()
+    Demo::start(data, config, ports, clock).await.unwrap()
 }
 
 /// The first column of the first row, as text.

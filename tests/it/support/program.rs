@@ -1,8 +1,8 @@
 //! The program itself, as a process of its own: started, asked, told to stop.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +18,11 @@ pub struct Process {
     pub folder: PathBuf,
     pub sql: SocketAddr,
     pub https: SocketAddr,
+    pub metrics: SocketAddr,
 }
+
+const FREE_PORTS: [&str; 4] =
+    ["listen.sql=127.0.0.1:0", "listen.https=127.0.0.1:0", "listen.metrics=127.0.0.1:0", "log.format=json"];
 
 impl Process {
     /// Starts it and waits until it is ready. `folder` gets `data`, `data.key` and `log`.
@@ -27,8 +31,7 @@ impl Process {
         let before = log.metadata().unwrap().len();
         let mut command = gatehouse(folder);
         command.arg("run");
-        for setting in ["listen.sql=127.0.0.1:0", "listen.https=127.0.0.1:0", "log.format=json"].iter().chain(settings)
-        {
+        for setting in FREE_PORTS.iter().chain(settings) {
             command.args(["--set", setting]);
         }
         let output = log.try_clone().unwrap();
@@ -46,7 +49,13 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         };
         let address = |name: &str| ready[name].as_str().unwrap().trim_matches(['[', ']']).parse().unwrap();
-        Self { child, folder: folder.to_owned(), sql: address("sql"), https: address("https") }
+        Self {
+            child,
+            folder: folder.to_owned(),
+            sql: address("sql"),
+            https: address("https"),
+            metrics: address("metrics"),
+        }
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -92,4 +101,14 @@ fn gatehouse(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
     command.env_clear().arg("--data-dir").arg(folder.join("data"));
     command
+}
+
+/// What a plain HTTP address answers, head and body.
+pub fn fetch(from: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(from).unwrap();
+    stream.set_read_timeout(Some(STUCK)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
