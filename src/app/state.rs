@@ -78,8 +78,7 @@ impl State {
         let key = audit_key(&store);
         let audit = Audit::open_signed(&layout.audit(), key, Arc::clone(&clock))?;
         let events = Events::new();
-        let identity =
-            Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), &config.sign_in)?;
+        let identity = Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), config)?;
         let estate = Estate::open(store.clone(), audit.clone(), clock, events.clone());
         Ok((Self { store, audit, events, identity, estate }, report))
     }

@@ -38,7 +38,7 @@ pub use log::{Log, LogFormat};
 pub use origin::Origin;
 pub use reference::{example_file, reference_page};
 pub use section::Field;
-pub use sign_in::SignIn;
+pub use sign_in::{SecondFactor, SignIn};
 pub use size::Size;
 pub use tls::Tls;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::section::{Objections, between, section};
+use super::setting::{Raw, Setting, quoted};
 
 section! {
     /// How passwords are checked, how guessing is slowed down, and how long a browser stays signed in.
@@ -23,6 +24,13 @@ section! {
 
     /// The longest wait.
     throttle_longest_delay: Duration = Duration::from_secs(300);
+
+    /// Who gives a second factor when signing in on the web: `administrators`, `staff` (operators and auditors, too) or `everybody`.
+    /// Single accounts and groups can be told to as well. Whoever has one is asked for it in any case.
+    second_factor: SecondFactor = SecondFactor::Administrators;
+
+    /// Whether administrators may do without a second factor for one day after the first of them was made.
+    second_factor_optional_first_day: bool = false;
 
     /// How long a signed-in browser of an administrator, operator or auditor may be idle.
     web_idle_limit: Duration = Duration::from_secs(15 * 60);
@@ -59,5 +67,37 @@ impl Objections for SignIn {
         let short = short.into_iter().filter(|(_, limit)| *limit < 2 * minute);
         let short = short.map(|(key, _)| (key, "has to be 2m or more".to_owned()));
         [places, remember, free, delay].into_iter().flatten().chain(short).collect()
+    }
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// Administrators.
+    Administrators,
+    /// Administrators, operators and auditors.
+    Staff,
+    /// Every account.
+    Everybody,
+}
+
+impl SecondFactor {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Administrators, "administrators"), (Self::Staff, "staff"), (Self::Everybody, "everybody")];
+}
+
+impl Setting for SecondFactor {
+    fn expected() -> String {
+        "one of \"administrators\", \"staff\", \"everybody\"".to_owned()
+    }
+
+    fn read(raw: &Raw) -> Option<Self> {
+        let (Raw::Loose(text) | Raw::Text(text)) = raw else { return None };
+        Self::ALL.into_iter().find(|(_, name)| name == text).map(|(who, _)| who)
+    }
+
+    fn toml(&self) -> String {
+        let name = Self::ALL.into_iter().find(|(who, _)| who == self).map_or("", |(_, name)| name);
+        quoted(name)
     }
 }

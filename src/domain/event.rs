@@ -21,6 +21,8 @@ pub enum Event {
     PassRevoked(PassId),
     /// An access token no longer counts.
     TokenRevoked(TokenId),
+    /// Second factors of an account came or went, or whether it must have one changed.
+    FactorsChanged(AccountId),
     /// A web session ended before its time.
     WebSessionEnded(WebSessionId),
     /// A grant was added or changed.

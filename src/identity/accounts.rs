@@ -5,7 +5,7 @@ use super::password::NewPassword;
 use super::records::{
     Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
 };
-use super::{Identity, hasher, web};
+use super::{Identity, factors, hasher, web};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
@@ -265,7 +265,9 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreE
         state.remove::<Secrets>(&token.hash)?;
     }
     web::forget(state, id)?;
+    factors::forget(state, id)?;
     let member = Member::Account(id);
+    factors::forget_rule(state, member)?;
     for ((_, group), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {
         state.remove::<Memberships>(&(member, group))?;
         state.remove::<Members>(&(group, member))?;

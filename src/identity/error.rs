@@ -32,6 +32,12 @@ pub enum SignInError {
     /// The password is right, but the account's policy wants a pass, a device or a token here. The operator's side.
     #[error("the account may not use its password here")]
     PasswordNotAllowed,
+    /// Not a code of the account's second factor, or one that was used before. The workstation's side.
+    #[error("a wrong code, or one that was used before")]
+    WrongCode,
+    /// The next stage of a sign-in came too late, or another one took its place. The workstation's side.
+    #[error("the sign-in was not finished in time")]
+    TooLate,
     /// Too many sign-ins at once. The appliance's side; it passes.
     #[error("too many sign-ins at once")]
     Busy,
@@ -70,6 +76,10 @@ impl SignInError {
             Self::PasswordNotAllowed => {
                 "This account cannot use its password here. Use a pass, a device or an access token.".into()
             }
+            Self::WrongCode => {
+                "This code is not right, or was used before. Wait for the next one and try again.".into()
+            }
+            Self::TooLate => "This took too long. Sign in again.".into(),
             Self::Busy => "Too many logins at once. Try again in a moment.".into(),
             Self::Unavailable(_) => "Gatehouse cannot check logins now. Try again in a moment.".into(),
         }
@@ -83,6 +93,8 @@ impl SignInError {
             Self::Expired => "expired",
             Self::Throttled { .. } => "throttled",
             Self::PasswordNotAllowed => "password-not-allowed",
+            Self::WrongCode => "wrong-code",
+            Self::TooLate => "too-late",
             Self::Busy => "busy",
             Self::Unavailable(_) => "unavailable",
         }
@@ -91,7 +103,7 @@ impl SignInError {
     /// Whose side it is on.
     pub fn side(&self) -> Side {
         match self {
-            Self::Wrong | Self::Expired | Self::Throttled { .. } => Side::Workstation,
+            Self::Wrong | Self::Expired | Self::Throttled { .. } | Self::WrongCode | Self::TooLate => Side::Workstation,
             Self::Disabled | Self::PasswordNotAllowed => Side::Operator,
             Self::Busy | Self::Unavailable(_) => Side::Appliance,
         }
@@ -121,6 +133,8 @@ impl From<IdentityError> for SignInError {
             IdentityError::Hash(error) => error.into(),
             IdentityError::Audit(error) => Self::Unavailable(Unavailable::Audit(error)),
             IdentityError::Randomness(error) => Self::Unavailable(Unavailable::Randomness(error)),
+            IdentityError::WrongCode => Self::WrongCode,
+            IdentityError::TooLate => Self::TooLate,
             // The account changed while its password was looked at: what was right for the former one is wrong by now.
             _ => Self::Wrong,
         }
@@ -165,6 +179,23 @@ pub enum IdentityError {
     /// The account is disabled or has expired, so it gets no new secrets. The operator's side.
     #[error("the account is disabled or has expired")]
     NotActive,
+    /// Not a code of the second factor, or one that was used before. The workstation's side.
+    #[error("this code is not right, or was used before")]
+    WrongCode,
+    /// Something else was done meanwhile, and takes this one's place. The workstation's side.
+    #[error("this took too long, and something else was done meanwhile")]
+    TooLate,
+    /// The account must have a second factor, and this is its last. The operator's side.
+    #[error("this account must have a second factor; add another one first")]
+    FactorRequired,
+    /// There are as many as there may be. The operator's side.
+    #[error("there are {limit} {what} already; remove one first")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
     /// A label or another text is too long. The operator's side.
     #[error("a label has at most 100 characters")]
     Label,

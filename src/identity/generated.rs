@@ -108,6 +108,13 @@ pub fn password() -> Result<Secret, NoRandomness> {
     Ok(Secret::new(groups.join("-")))
 }
 
+/// A recovery code: two groups of five characters that are hard to confuse, 49 bits. Who tries it has the password, and few tries.
+pub fn recovery_code() -> Result<Secret, NoRandomness> {
+    let letters = random_text(LEGIBLE, 10)?;
+    let (first, second) = letters.expose().split_at_checked(5).unwrap_or_default();
+    Ok(Secret::new(format!("{first}-{second}")))
+}
+
 /// `length` characters of `alphabet`, each as likely as the others.
 fn random_text(alphabet: &[u8], length: usize) -> Result<Secret, NoRandomness> {
     // Bytes past the last whole multiple of the alphabet's size would favour its first characters: they are drawn again.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Identity;
 use super::error::IdentityError;
 use super::records::{Accounts, Group, GroupNames, Groups, Member, Members, Memberships};
+use super::{Identity, factors};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Event, GroupId, Name};
 use crate::store::{Change, StoreError, prefix};
@@ -107,6 +107,7 @@ impl Identity {
                 state.remove::<Memberships>(&(member, id))?;
             }
             let member = Member::Group(id);
+            factors::forget_rule(state, member)?;
             for ((_, outer), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {
                 state.remove::<Memberships>(&(member, outer))?;
                 state.remove::<Members>(&(outer, member))?;
@@ -144,15 +145,18 @@ fn groups_with<V>(memberships: Vec<((Member, GroupId), V)>) -> Result<Vec<GroupI
 
 /// The names of the group and the member, if both are there.
 fn names_of(state: &Change<'_>, group: GroupId, member: Member) -> Result<(Name, Name), IdentityError> {
-    let outer = state.read::<Groups>(&group)?.ok_or_else(|| no_such(group))?.name;
-    let inner = match member {
-        Member::Group(id) => state.read::<Groups>(&id)?.ok_or_else(|| no_such(id))?.name,
+    Ok((name_of(state, Member::Group(group))?, name_of(state, member)?))
+}
+
+/// The name of an account or a group, if it is there.
+pub(super) fn name_of(state: &Change<'_>, member: Member) -> Result<Name, IdentityError> {
+    match member {
+        Member::Group(id) => Ok(state.read::<Groups>(&id)?.ok_or_else(|| no_such(id))?.name),
         Member::Account(id) => {
             let account = state.read::<Accounts>(&id)?;
-            account.ok_or_else(|| IdentityError::NoSuch { kind: "account", name: id.to_string() })?.name
+            Ok(account.ok_or_else(|| IdentityError::NoSuch { kind: "account", name: id.to_string() })?.name)
         }
-    };
-    Ok((outer, inner))
+    }
 }
 
 fn membership_entry(actor: &Actor, action: &'static str) -> impl Fn(&(Name, Name)) -> Entry {

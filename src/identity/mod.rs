@@ -1,5 +1,5 @@
 //! Who may come in: accounts, groups, devices, passes, tokens, passwords, throttling; and the people who signed in on
-//! the web ([`web`]).
+//! the web ([`web`]), with second factors ([`factors`]).
 //!
 //! [`Identity`] is the one service. Its changes are asked for by an [`Actor`](crate::audit::Actor), recorded in the
 //! audit before they are made ([`Ledger`]), durable before they return, and published as [`Event`]s then. It does not
@@ -8,6 +8,7 @@
 mod accounts;
 mod devices;
 mod error;
+pub mod factors;
 pub mod generated;
 mod groups;
 mod hasher;
@@ -19,6 +20,7 @@ mod sign_in;
 mod throttle;
 mod tokens;
 mod valid;
+mod waiting;
 pub mod web;
 
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use sign_in::Presented;
 
 use crate::audit::{Audit, Entry, Ledger};
-use crate::config;
+use crate::config::Config;
 use crate::domain::{Event, Events};
 use crate::platform::Clock;
 use crate::store::{Change, Store, TableInfo};
@@ -39,7 +41,7 @@ use throttle::{Limits, Throttle};
 
 /// Every table of this room, for opening the store.
 pub fn tables() -> Vec<TableInfo> {
-    [records::tables(), web::tables()].concat()
+    [records::tables(), web::tables(), factors::tables()].concat()
 }
 
 /// Accounts and what signs them in. Clones are handles to the same service.
@@ -57,6 +59,7 @@ struct Inner {
     hasher: Hasher,
     memory: Memory,
     throttle: Throttle,
+    factors: factors::Part,
     web: web::Part,
 }
 
@@ -67,8 +70,9 @@ impl Identity {
         audit: Audit,
         clock: Arc<dyn Clock>,
         events: Events,
-        settings: &config::SignIn,
+        config: &Config,
     ) -> Result<Self, IdentityError> {
+        let settings = &config.sign_in;
         let limits = Limits {
             free_tries: u32::try_from(settings.throttle_free_tries).unwrap_or(u32::MAX),
             first_delay: settings.throttle_first_delay,
@@ -83,6 +87,7 @@ impl Identity {
             hasher: Hasher::new(settings.hashing_places)?,
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
+            factors: factors::Part::new(settings, limits, &config.appliance.name),
             web: web::Part::new(settings),
         };
         Ok(Self { inner: Arc::new(inner) })

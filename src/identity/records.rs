@@ -109,7 +109,7 @@ pub struct Token {
 }
 
 /// The keyed hash of a generated secret: what it is found by.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SecretHash(pub(super) [u8; 32]);
 
 impl std::fmt::Debug for SecretHash {

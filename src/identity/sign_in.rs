@@ -231,7 +231,7 @@ struct Found {
     expires: Option<Timestamp>,
 }
 
-fn throttled(retry_after: std::time::Duration) -> SignInError {
+pub(super) fn throttled(retry_after: std::time::Duration) -> SignInError {
     SignInError::Throttled { retry_after }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         };
         let (store, _) = Store::open(options).unwrap();
         let audit = Audit::open(&folder.path().join("audit"), clock.clone()).unwrap();
-        let settings = crate::config::SignIn::default();
+        let settings = crate::config::Config::default();
         let identity = Identity::open(store.clone(), audit, clock, Events::new(), &settings).unwrap();
         let new = NewAccount::member(Name::parse("ada").unwrap());
         let mut account = identity.add_account(&Actor::Console, new).await.unwrap();

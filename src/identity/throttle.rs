@@ -70,6 +70,19 @@ impl Throttle {
         }
     }
 
+    /// Counts a guess against its pair before it is made, if it may be made now; [`Throttle::succeeded`] takes that back.
+    pub fn attempt(&self, suspect: Suspect, now: Duration) -> Result<(), Duration> {
+        let (pair, forget) = (self.limits, self.forget_after());
+        let mut counts = self.counts();
+        match counts.pairs.until(&suspect).checked_sub(now) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                counts.pairs.add(suspect, now, pair, forget);
+                Ok(())
+            }
+        }
+    }
+
     /// Counts a wrong guess at a password.
     pub fn failed(&self, suspect: Suspect, now: Duration) {
         let (pair, wider, forget) = (self.limits, self.wider(), self.forget_after());

@@ -46,6 +46,7 @@ mod process_life;
 mod reference;
 mod sample_server;
 mod sample_wire;
+mod second_factor;
 mod sign_in;
 mod store;
 mod support;

@@ -14,7 +14,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 
 async fn sign_in(house: &House, who: &str) -> Begun {
-    let Step::Done(begun) = house.web_sign_in(who, PASSWORD, &here()).await.unwrap();
+    let Step::Done(begun) = house.web_sign_in(who, PASSWORD, &here()).await.unwrap() else { panic!("another stage") };
     begun
 }
 

@@ -9,6 +9,7 @@
 
 mod confirm;
 mod limits;
+mod pending;
 mod records;
 mod refusals;
 mod sessions;
@@ -16,22 +17,25 @@ mod sign_in;
 
 pub use records::{LastSignIn, Origin, WebSession, tables};
 pub use sessions::Visit;
-pub use sign_in::{Begun, Step};
+pub use sign_in::{Asks, Begun, Step};
 
 pub(in crate::identity) use sessions::{end_all, forget, open};
 
+use super::waiting::Waiting;
 use crate::config;
 use limits::Limits;
+use pending::Pending;
 use refusals::Refusals;
 
 /// What the service keeps in memory for the web.
 pub(super) struct Part {
     pub(super) limits: Limits,
     pub(super) refusals: Refusals,
+    pending: Waiting<Pending>,
 }
 
 impl Part {
     pub(super) fn new(settings: &config::SignIn) -> Self {
-        Self { limits: Limits::of(settings), refusals: Refusals::default() }
+        Self { limits: Limits::of(settings), refusals: Refusals::default(), pending: Waiting::new(pending::LIFETIME) }
     }
 }

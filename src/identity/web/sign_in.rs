@@ -1,9 +1,13 @@
-//! The stages of a sign-in on the web.
+//! The stages of a sign-in on the web: the password; then, where the account has a second factor, its code, or, where
+//! it must have one and has none, a new one; then the session. What waits between two stages opens nothing.
 
+use super::pending::Pending;
 use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{Event, Secret, WebSessionId};
+use crate::domain::{Event, Secret, Timestamp, WebSessionId};
 use crate::identity::error::{IdentityError, SignInError};
+use crate::identity::factors::{self, Candidates, Enrolment, NewTotp, RecoveryCodes, TotpSecret};
+use crate::identity::generated::Kind;
 use crate::identity::records::{Account, Accounts};
 use crate::identity::{Identity, web};
 use crate::store::Change;
@@ -13,6 +17,31 @@ use crate::store::Change;
 pub enum Step {
     /// The person is signed in.
     Done(Begun),
+    /// The second factor is asked for: [`Identity::web_code`] takes it, with the ticket, until this time.
+    Code {
+        /// Goes into the form, or a cookie of the form's path.
+        ticket: Secret,
+        /// How long it counts.
+        until: Timestamp,
+    },
+    /// The account must have a second factor and has none: this is shown, and [`Identity::web_enrol`] takes the first code.
+    Enrol {
+        /// Goes into the form.
+        ticket: Secret,
+        /// How long it counts.
+        until: Timestamp,
+        /// What the app is set up with.
+        enrolment: Enrolment,
+    },
+}
+
+/// What a ticket is for, to show the page of its stage again.
+#[derive(Debug)]
+pub enum Asks {
+    /// A code of the second factor.
+    Code,
+    /// The first code of a new authenticator app.
+    Enrol(Enrolment),
 }
 
 /// A session that has begun.
@@ -24,6 +53,22 @@ pub struct Begun {
     pub session: WebSession,
 }
 
+/// By what a session begins, besides the password.
+#[derive(Clone)]
+enum Second {
+    None,
+    Code(Candidates),
+    New(Box<NewTotp>),
+}
+
+/// What a change that began a session tells.
+struct Opened {
+    account: Account,
+    session: WebSession,
+    ended: Vec<WebSessionId>,
+    by: &'static str,
+}
+
 impl Identity {
     /// The first stage: a name and its password. Costs the same for a name that is not there, and says the same.
     pub async fn web_sign_in(&self, name: &str, password: &Secret, origin: &Origin) -> Result<Step, SignInError> {
@@ -32,7 +77,72 @@ impl Identity {
             self.record_refused(name, error, origin).await?;
         }
         let account = outcome?;
-        self.begin_web_session(account, origin).await.map(Step::Done)
+        let pending = |new| Pending { account: account.id, generation: account.generation, new };
+        if self.has_factor(&account)? {
+            let (ticket, until) = self.wait_for(pending(None))?;
+            return Ok(Step::Code { ticket, until });
+        }
+        if factors::is_required(self, &account)? {
+            let secret = TotpSecret::generate().map_err(IdentityError::from)?;
+            let enrolment = self.enrolment(&secret, account.name.as_str());
+            let (ticket, until) = self.wait_for(pending(Some(secret)))?;
+            return Ok(Step::Enrol { ticket, until, enrolment });
+        }
+        let begun = self.begin_web_session(pending(None), origin, Second::None).await?;
+        Ok(Step::Done(begun))
+    }
+
+    /// What the ticket of a sign-in waits for; nothing when its time is over.
+    pub fn web_asks(&self, ticket: &Secret) -> Result<Option<Asks>, IdentityError> {
+        let Some(pending) = self.pending(ticket) else { return Ok(None) };
+        let Some(account) = self.account_by_id(pending.account)? else { return Ok(None) };
+        Ok(Some(match &pending.new {
+            Some(secret) => Asks::Enrol(self.enrolment(secret, account.name.as_str())),
+            None => Asks::Code,
+        }))
+    }
+
+    /// The second stage: a code of the account's authenticator app, or one of its recovery codes.
+    pub async fn web_code(&self, ticket: &Secret, code: &str, origin: &Origin) -> Result<Begun, SignInError> {
+        let Some(pending) = self.pending(ticket).filter(|pending| pending.new.is_none()) else {
+            return self.too_late(origin).await;
+        };
+        let code = async {
+            let suspect = self.count_code(pending.account)?;
+            let second = Second::Code(self.candidates(pending.account, code)?);
+            let begun = self.begin_web_session(pending.clone(), origin, second).await?;
+            self.code_was_right(suspect);
+            Ok(begun)
+        };
+        let outcome = code.await;
+        self.finish(ticket, &pending, &outcome, origin).await?;
+        outcome
+    }
+
+    /// The second stage of who has to add a factor: the first code of the new app. The recovery codes are in the answer, and
+    /// nowhere else.
+    pub async fn web_enrol(
+        &self,
+        ticket: &Secret,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<(Begun, RecoveryCodes), SignInError> {
+        let pending = self.pending(ticket);
+        let Some((pending, secret)) = pending.and_then(|pending| Some((pending.clone(), pending.new?))) else {
+            return self.too_late(origin).await;
+        };
+        let enrol = async {
+            let suspect = self.count_code(pending.account)?;
+            let (new, codes) = self.new_totp(pending.account, &secret, code, "")?;
+            self.code_was_right(suspect);
+            let second = Second::New(Box::new(new));
+            let begun = self.begin_web_session(pending.clone(), origin, second).await?;
+            self.publish(Event::FactorsChanged(pending.account));
+            Ok((begun, codes))
+        };
+        let outcome = enrol.await;
+        self.finish(ticket, &pending, &outcome, origin).await?;
+        outcome
     }
 
     /// The account of a name and its password, if it may sign in on the web.
@@ -53,20 +163,61 @@ impl Identity {
         Ok(account)
     }
 
-    async fn begin_web_session(&self, account: Account, origin: &Origin) -> Result<Begun, SignInError> {
+    fn wait_for(&self, pending: Pending) -> Result<(Secret, Timestamp), SignInError> {
+        let ticket = Kind::Ticket.generate().map_err(IdentityError::from)?;
+        let (waiting, clock) = (&self.inner.web.pending, &self.inner.clock);
+        waiting.insert(self.secret_hash(Kind::Ticket, &ticket), pending.account, pending, clock.monotonic());
+        Ok((ticket, clock.now().after(waiting.lifetime())))
+    }
+
+    fn pending(&self, ticket: &Secret) -> Option<Pending> {
+        self.inner.web.pending.get(self.secret_hash(Kind::Ticket, ticket), self.inner.clock.monotonic())
+    }
+
+    /// A ticket that waits for nothing: used, replaced, too old, or made up.
+    async fn too_late<T>(&self, origin: &Origin) -> Result<T, SignInError> {
+        self.record_refused("", &SignInError::TooLate, origin).await?;
+        Err(SignInError::TooLate)
+    }
+
+    /// After the second stage: a ticket that led to a session leads to no other, and a refusal is written down.
+    async fn finish<T>(
+        &self,
+        ticket: &Secret,
+        pending: &Pending,
+        outcome: &Result<T, SignInError>,
+        origin: &Origin,
+    ) -> Result<(), SignInError> {
+        let Err(error) = outcome else {
+            self.inner.web.pending.take(self.secret_hash(Kind::Ticket, ticket), self.inner.clock.monotonic());
+            return Ok(());
+        };
+        let name = self.account_by_id(pending.account)?.map(|account| account.name.to_string()).unwrap_or_default();
+        self.record_refused(&name, error, origin).await
+    }
+
+    async fn begin_web_session(&self, pending: Pending, origin: &Origin, second: Second) -> Result<Begun, SignInError> {
         let opening = self.opening(origin).map_err(IdentityError::from)?;
-        let (id, generation, begin) = (account.id, account.generation, opening.clone());
+        let (begin, now) = (opening.clone(), self.inner.clock.now());
         let begin = move |state: &mut Change<'_>| {
             // What was right for the account as it was then is wrong by now.
-            let account = state.read::<Accounts>(&id)?.filter(|account| account.generation == generation);
+            let account = state.read::<Accounts>(&pending.account)?;
+            let account = account.filter(|account| account.generation == pending.generation);
             let account = account.ok_or(IdentityError::NotActive)?;
-            let (session, ended) = web::open(state, &account, &begin, false)?;
-            Ok((account, session, ended))
+            let by = match &second {
+                Second::None => "none",
+                Second::Code(candidates) => factors::accept(state, account.id, candidates, now)?.as_str(),
+                Second::New(new) => {
+                    factors::put_first(state, new)?;
+                    "new-totp"
+                }
+            };
+            let (session, ended) = web::open(state, &account, &begin, !matches!(second, Second::None))?;
+            Ok(Opened { account, session, ended, by })
         };
-        let entry = |(account, session, _): &(Account, WebSession, Vec<WebSessionId>)| signed_in(account, session);
-        let (_, session, ended) = self.change(begin, entry).await?;
-        ended.iter().for_each(|id| self.publish(Event::WebSessionEnded(*id)));
-        Ok(Begun { cookie: opening.secret, session })
+        let opened = self.change(begin, signed_in).await?;
+        opened.ended.iter().for_each(|id| self.publish(Event::WebSessionEnded(*id)));
+        Ok(Begun { cookie: opening.secret, session: opened.session })
     }
 
     /// Writes down who was refused, and why.
@@ -76,13 +227,16 @@ impl Identity {
         error: &SignInError,
         origin: &Origin,
     ) -> Result<(), SignInError> {
-        let cheap = matches!(error, SignInError::Throttled { .. } | SignInError::Busy);
-        let mut entry = Entry::new(Actor::Anonymous { claimed: Some(name.to_owned()) }, "web.sign-in")
-            .outcome(Outcome::Refused)
-            .reason(error.audit_reason())
-            .side(error.side())
-            .peer(origin.peer)
-            .detail("agent", &origin.agent);
+        let cheap = matches!(error, SignInError::Throttled { .. } | SignInError::Busy | SignInError::TooLate);
+        let mut entry = Entry::new(
+            Actor::Anonymous { claimed: Some(name.to_owned()).filter(|name| !name.is_empty()) },
+            "web.sign-in",
+        )
+        .outcome(Outcome::Refused)
+        .reason(error.audit_reason())
+        .side(error.side())
+        .peer(origin.peer)
+        .detail("agent", &origin.agent);
         if cheap {
             match self.inner.web.refusals.to_write(origin.peer, self.inner.clock.monotonic()) {
                 None => return Ok(()),
@@ -94,11 +248,12 @@ impl Identity {
     }
 }
 
-fn signed_in(account: &Account, session: &WebSession) -> Entry {
+fn signed_in(opened: &Opened) -> Entry {
+    let Opened { account, session, by, .. } = opened;
     let actor = Actor::Account { id: account.id, name: account.name.clone() };
     Entry::new(actor, "web.sign-in")
         .peer(session.peer)
         .detail("web_session", session.id)
-        .detail("second_factor", session.second_factor)
+        .detail("second_factor", by)
         .detail("agent", &session.agent)
 }

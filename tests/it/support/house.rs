@@ -33,10 +33,16 @@ pub struct House {
 
 impl House {
     pub fn build() -> Self {
+        Self::build_with(|_| {})
+    }
+
+    /// With other settings than the defaults.
+    pub fn build_with(set: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.appliance.data_dir = folder.path().join("data");
         config.keys.master_key_file = folder.path().join("master.key");
+        set(&mut config);
         let clock = ManualClock::starting_at(Timestamp::parse_rfc3339("2027-03-01T08:00:00Z").unwrap());
         let (state, _) = State::open(&config, clock.clone()).unwrap();
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod app;
 pub mod appliance;
 pub mod caller;
 pub mod certificates;

@@ -78,9 +78,9 @@ impl Rig {
         .unwrap();
         let audit = Audit::open(&folder.path().join("audit"), Arc::clone(&clock)).unwrap();
         let events = Events::new();
-        let sign_in = config::SignIn::default();
+        let all_settings = config::Config::default();
         let identity =
-            Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), &sign_in).unwrap();
+            Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), &all_settings).unwrap();
         let estate = Estate::open(store, audit.clone(), Arc::clone(&clock), events.clone());
 
         let peer = Peer::start(clock.now()).await;
