@@ -27,6 +27,7 @@ mod dependencies;
 mod dial;
 mod door_limits;
 mod estate;
+mod flood;
 mod fuzz_corpus;
 mod gateway_drivers;
 mod gateway_handshake;

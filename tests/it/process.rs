@@ -1,49 +1,13 @@
 //! The real program: the demo, signals, exit codes, the health check.
 
-use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+
+use crate::support::program::Running;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
-
-/// A program that is killed when the test ends, however it ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    /// Starts the demo in `folder` and waits for its `demo.json`.
-    fn demo(folder: &Path) -> (Self, serde_json::Value) {
-        let mut command = Command::new(PROGRAM);
-        command.args(["demo", "--port", "0", "--sql-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
-        let mut running = Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-        // Complete at first sight: it is read the moment it is there.
-        loop {
-            if let Ok(text) = std::fs::read(folder.join("demo.json")) {
-                return (running, serde_json::from_slice(&text).unwrap());
-            }
-            assert!(running.0.try_wait().unwrap().is_none(), "the demo ended early: {}", running.errors());
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-    }
-
-    fn errors(&mut self) -> String {
-        let mut text = String::new();
-        let _ = self.0.stderr.take().unwrap().read_to_string(&mut text);
-        text
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-}
 
 fn gatehouse(arguments: &[&str], folder: &Path) -> Output {
     Command::new(PROGRAM).args(arguments).arg("--data-dir").arg(folder).output().unwrap()
@@ -53,7 +17,7 @@ fn gatehouse(arguments: &[&str], folder: &Path) -> Output {
 fn the_demo_writes_what_is_needed_to_connect_and_ends_cleanly_when_it_is_told_to() {
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("demo");
-    let (mut running, access) = Running::demo(&folder);
+    let (mut running, access) = Running::demo(&folder, &[]);
     for text in
         ["sql_host", "https_url", "database", "account", "password", "ca_file", "admin_account", "admin_password"]
     {
@@ -66,7 +30,7 @@ fn the_demo_writes_what_is_needed_to_connect_and_ends_cleanly_when_it_is_told_to
     }
     assert!(gatehouse(&["healthcheck"], &folder).status.success());
     running.signal(Signal::TERM);
-    assert!(running.0.wait().unwrap().success(), "{}", running.errors());
+    assert!(running.ended().success(), "{}", running.errors());
     assert!(!gatehouse(&["healthcheck"], &folder).status.success(), "nothing answers any more");
 }
 
@@ -74,10 +38,10 @@ fn the_demo_writes_what_is_needed_to_connect_and_ends_cleanly_when_it_is_told_to
 fn the_demo_starts_again_in_its_own_folder_and_leaves_other_folders_alone() {
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("demo");
-    let (mut running, _) = Running::demo(&folder);
+    let (mut running, _) = Running::demo(&folder, &[]);
     running.signal(Signal::INT);
-    assert!(running.0.wait().unwrap().success());
-    drop(Running::demo(&folder));
+    assert!(running.ended().success());
+    drop(Running::demo(&folder, &[]));
 
     let other = above.path().join("other");
     std::fs::create_dir(&other).unwrap();
@@ -91,7 +55,7 @@ fn the_demo_starts_again_in_its_own_folder_and_leaves_other_folders_alone() {
 fn a_killed_appliance_starts_again_with_everything_that_it_acknowledged() {
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("demo");
-    let (running, _) = Running::demo(&folder);
+    let (running, _) = Running::demo(&folder, &[]);
     let made = gatehouse(&["admin", "group", "add", "night-shift", "--json"], &folder);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     running.signal(Signal::KILL);
@@ -111,7 +75,7 @@ fn systemd_hears_when_it_is_ready_and_when_it_stops() {
     let mut command = Command::new(PROGRAM);
     command.args(["demo", "--port", "0", "--data-dir"]).arg(&folder);
     command.env("NOTIFY_SOCKET", &socket).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut running = Running(command.spawn().unwrap());
+    let mut running = Running::spawn(&mut command);
     let told = || {
         let mut text = [0; 1024];
         let length = systemd.recv(&mut text).unwrap();
@@ -120,5 +84,5 @@ fn systemd_hears_when_it_is_ready_and_when_it_stops() {
     assert!(told().contains("READY=1"));
     running.signal(Signal::TERM);
     assert!(told().contains("STOPPING=1"));
-    assert!(running.0.wait().unwrap().success());
+    assert!(running.ended().success());
 }

@@ -72,16 +72,7 @@ impl TestAppliance {
 
     /// A real driver's connection, its certificate verified, or the driver's own error.
     pub async fn connect(&self, user: &str, password: &str, database: &str) -> tiberius::Result<Client> {
-        let mut config = tiberius::Config::new();
-        config.host("localhost");
-        config.port(self.sql().port());
-        config.database(database);
-        config.authentication(tiberius::AuthMethod::sql_server(user, password));
-        config.encryption(tiberius::EncryptionLevel::Required);
-        config.trust_cert_ca(self.demo.access.ca_file.display().to_string());
-        let tcp = tokio::net::TcpStream::connect(self.sql()).await?;
-        tcp.set_nodelay(true)?;
-        tiberius::Client::connect(config, tcp.compat()).await
+        connect(self.sql(), &self.demo.access.ca_file, [user, password, database]).await
     }
 
     /// A connection as the demo's account.
@@ -97,6 +88,21 @@ impl TestAppliance {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         reqwest::Client::builder().tls_built_in_root_certs(false).add_root_certificate(root).build().unwrap()
     }
+}
+
+/// A real driver's connection to a gateway, its certificate verified.
+pub async fn connect(gate: SocketAddr, ca_file: &Path, sign_in: [&str; 3]) -> tiberius::Result<Client> {
+    let [user, password, database] = sign_in;
+    let mut config = tiberius::Config::new();
+    config.host("localhost");
+    config.port(gate.port());
+    config.database(database);
+    config.authentication(tiberius::AuthMethod::sql_server(user, password));
+    config.encryption(tiberius::EncryptionLevel::Required);
+    config.trust_cert_ca(ca_file.display().to_string());
+    let tcp = tokio::net::TcpStream::connect(gate).await?;
+    tcp.set_nodelay(true)?;
+    tiberius::Client::connect(config, tcp.compat()).await
 }
 
 async fn start(data: &Path, config: Config, ports: Ports) -> Demo {

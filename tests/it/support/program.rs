@@ -86,6 +86,58 @@ impl Drop for Process {
     }
 }
 
+/// A program that is killed when the test ends, however it ends.
+pub struct Running(Child);
+
+impl Running {
+    pub fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// Starts the demo in `folder`, by a shell that allows it few open files until it asks for more, and waits for its
+    /// `demo.json`.
+    pub fn demo(folder: &Path, settings: &[&str]) -> (Self, serde_json::Value) {
+        let mut command = Command::new("bash");
+        command.args(["-c", "ulimit -S -n 256; exec \"$@\"", "bash", env!("CARGO_BIN_EXE_gatehouse")]);
+        command.args(["demo", "--port", "0", "--sql-port", "0", "--server-port", "0", "--data-dir"]).arg(folder);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let mut running = Self::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+        // Complete at first sight: it is read the moment it is there.
+        loop {
+            if let Ok(text) = std::fs::read(folder.join("demo.json")) {
+                return (running, serde_json::from_slice(&text).unwrap());
+            }
+            assert!(running.0.try_wait().unwrap().is_none(), "the demo ended early: {}", running.errors());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// What it wrote, once it has ended.
+    pub fn errors(&mut self) -> String {
+        let mut text = String::new();
+        let _ = self.0.stderr.take().unwrap().read_to_string(&mut text);
+        text
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A command of the program on `folder`, with `input` on its standard input.
 pub fn ask(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut command = gatehouse(folder);
