@@ -1,5 +1,6 @@
 //! The fuzzers' kept corpus, replayed on every run of the tests, with the memory that each input may cost.
 
+use gatehouse::door::sniff;
 use gatehouse::tds::{
     self, Login7, PreLogin, TdsVersion,
     cursor::Reader,
@@ -126,4 +127,21 @@ proptest! {
     fn arbitrary_bytes_pass_every_target(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         targets::ALL.iter().for_each(|(_, target)| target(&bytes));
     }
+}
+
+#[test]
+fn the_first_bytes_of_real_programs_are_told_apart() {
+    use sniff::Kind;
+    let told: Vec<_> = kept("sniff").into_iter().map(|(name, bytes)| (name, sniff::sniff(&bytes).unwrap())).collect();
+    let expected = [
+        ("curl-h2", Kind::Https),
+        ("curl-http", Kind::Http),
+        ("odbc18-prelogin", Kind::Tds),
+        ("openssl-acme", Kind::AcmeTls),
+        ("openssl-bare", Kind::TlsBare),
+        ("openssl-strict", Kind::Strict),
+        ("openssl-tls12", Kind::TlsBare),
+        ("strict-in-many-records", Kind::Strict),
+    ];
+    assert_eq!(told, expected.map(|(name, kind)| (name.to_owned(), kind)));
 }

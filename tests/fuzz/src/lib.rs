@@ -1,4 +1,4 @@
-//! The wire layer and what it imports, compiled by themselves from the product's own files, and the targets over them.
+//! The wire layer, the sniffer of first bytes, and what they import, compiled by themselves from the product's own files, and the targets over them.
 #![allow(dead_code, missing_docs, unexpected_cfgs, reason = "only a part of the house")]
 
 #[path = "../../../src/tds/mod.rs"]
@@ -6,6 +6,9 @@ pub mod tds;
 
 #[path = "../../../src/domain/secret.rs"]
 mod secret;
+
+#[path = "../../../src/door/sniff.rs"]
+pub mod sniff;
 
 /// What the wire layer imports of the room below it.
 pub mod domain {

@@ -1,6 +1,7 @@
 //! What each fuzz target does with its bytes: read them, and where that succeeds, write and read again and find the same.
 //! The ordinary tests replay the kept corpus through these same functions.
 
+use super::sniff::{ENOUGH, sniff as tell};
 use super::tds::{
     self, AllHeaders, HEADER_LEN, Login7, PacketHeader, PreLogin, Reassembler, SmpHeader, TdsVersion,
     cursor::Reader,
@@ -14,9 +15,10 @@ type Target = fn(&[u8]);
 
 /// Each target by its name, which is also that of its corpus.
 #[rustfmt::skip]
-pub const ALL: [(&str, Target); 8] = [
+pub const ALL: [(&str, Target); 9] = [
     ("packet", packet), ("prelogin", prelogin), ("login7", login7), ("tokens", tokens),
     ("smp", smp), ("all_headers", all_headers), ("requests", requests), ("values", values),
+    ("sniff", sniff),
 ];
 
 /// A stream of packets.
@@ -114,5 +116,16 @@ pub fn values(data: &[u8]) {
     }
     for version in [TdsVersion::V7_1, TdsVersion::V7_4] {
         Rows::new(data, version).for_each(drop);
+    }
+}
+
+/// The first bytes of a connection, which come in parts.
+pub fn sniff(data: &[u8]) {
+    let whole = tell(data);
+    assert!(whole.is_ok() || data.len() < ENOUGH);
+    for cut in (0..data.len()).step_by(data.len() / 64 + 1) {
+        if let Ok(kind) = tell(&data[..cut]) {
+            assert_eq!(whole, Ok(kind), "{cut}");
+        }
     }
 }
