@@ -22,7 +22,7 @@ use crate::gateway::{Gateway, Parts, Registry, SessionNumbers};
 use crate::platform::{Clock, Resolve, SystemResolver, Tasks, descriptors};
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
-use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown};
+use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown, Status};
 use crate::upstream::Dialer;
 use crate::web::{DemoNote, Monitor, Readiness, Web, router};
 
@@ -169,6 +169,11 @@ impl Appliance {
     /// The certificate that is shown today, in PEM form, without its chain: what some drivers compare with.
     pub fn certificate_pem(&self) -> String {
         self.certificate.certificates().current().leaf_pem()
+    }
+
+    /// How each source of certificates fares, the preferred first.
+    pub fn certificate_sources(&self) -> Vec<Status> {
+        self.certificate.statuses()
     }
 
     /// The state and the services over it.

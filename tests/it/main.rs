@@ -13,6 +13,8 @@
 )]
 
 mod accounts;
+mod acme;
+mod acme_failures;
 mod admin;
 mod admin_cli;
 mod appliance;

@@ -109,6 +109,11 @@ pub async fn greet<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, asked: &Pr
 
 /// TDS 7.x up to the login.
 pub async fn tunnel(gateway: SocketAddr, root_pem: &str, asked: &PreLogin) -> Tunnelled {
+    tunnel_as(gateway, "localhost", root_pem, asked).await
+}
+
+/// The same to a server of another name.
+pub async fn tunnel_as(gateway: SocketAddr, name: &str, root_pem: &str, asked: &PreLogin) -> Tunnelled {
     let mut tcp = TcpStream::connect(gateway).await.unwrap();
     tcp.set_nodelay(true).unwrap();
     let answered = greet(&mut tcp, asked).await;
@@ -117,13 +122,18 @@ pub async fn tunnel(gateway: SocketAddr, root_pem: &str, asked: &PreLogin) -> Tu
         .unwrap()
         .with_root_certificates(roots(root_pem))
         .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
     let stream = wire::connect(tcp, Arc::new(config), name).await.expect("TLS in the tunnel");
     Caller { stream, answered, version: TdsVersion::V7_4, packet_size: 4096 }
 }
 
 /// TDS 8.0 up to the login.
 pub async fn strict(gateway: SocketAddr, root_pem: &str, asked: &PreLogin) -> Strict {
+    strict_as(gateway, "localhost", root_pem, asked).await
+}
+
+/// The same to a server of another name.
+pub async fn strict_as(gateway: SocketAddr, name: &str, root_pem: &str, asked: &PreLogin) -> Strict {
     let tcp = TcpStream::connect(gateway).await.unwrap();
     let mut config = ClientConfig::builder_with_provider(policy::provider())
         .with_protocol_versions(&[&TLS13, &TLS12])
@@ -131,7 +141,7 @@ pub async fn strict(gateway: SocketAddr, root_pem: &str, asked: &PreLogin) -> St
         .with_root_certificates(roots(root_pem))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"tds/8.0".to_vec()];
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("TLS first");
     let answered = greet(&mut stream, asked).await;
     Caller { stream, answered, version: TdsVersion::V8_0, packet_size: 4096 }

@@ -1,13 +1,15 @@
 //! What the integration tests share.
 
+pub mod acme;
 pub mod app;
 pub mod appliance;
 pub mod caller;
 pub mod certificates;
 pub mod hello;
 pub mod house;
+pub mod leaping;
+pub mod pebble;
 pub mod peer;
-pub mod rig;
-
 pub mod process;
 pub mod program;
+pub mod rig;
