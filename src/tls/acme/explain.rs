@@ -115,6 +115,11 @@ impl Asked<'_> {
 
     fn invalid_order(&self, order: Order) -> AcmeError {
         match order.error {
+            Some(problem) if CHECKS.contains(&said(&problem).0.as_str()) => {
+                let (kind, detail) = said(&problem);
+                let name = "one of the names".to_owned();
+                AcmeError::Unproven { name, challenge: self.challenge, detail: format!("{detail} ({kind})") }
+            }
             Some(problem) => self.problem(problem),
             None => AcmeError::Refused {
                 kind: "invalid".to_owned(),
@@ -199,6 +204,8 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 const LONGEST: usize = 400;
+/// The problems that come of a check (RFC 8555, 6.7).
+const CHECKS: [&str; 6] = ["caa", "connection", "dns", "incorrectResponse", "tls", "unauthorized"];
 
 #[cfg(test)]
 mod tests {

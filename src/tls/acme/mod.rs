@@ -1,12 +1,13 @@
 //! Certificates from an ACME directory (RFC 8555), ordered and renewed by themselves. The only folder that names rustls-acme.
 //!
-//! [`Acme`] is the source: it decides when ([`schedule`]), looks whether the names lead here ([`reach`], [`meet`]), orders ([`order`],
-//! [`client`]), keeps what came ([`kept`]), and only then puts it into its [`Slot`]. What goes wrong is put into words in [`explain`] and
+//! [`Acme`] is the source: it decides when (`schedule`), looks whether the names lead here (`reach`, `meet`), orders (`order`, `answers`,
+//! `client`), keeps what came (`kept`), and only then puts it into its [`Slot`]. What goes wrong is put into words in `explain` and
 //! [`AcmeError`].
 //!
 //! What the library cannot do is left out here, and said in the settings, the errors and the README: external account bindings, the DNS-01
 //! challenge and with it wildcards, addresses as names, renewal information (RFC 9773), other keys than ECDSA P-256.
 
+mod answers;
 mod client;
 mod error;
 mod explain;

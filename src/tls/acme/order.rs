@@ -10,9 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{FutureExt as _, StreamExt as _};
 use rustls::ClientConfig;
-use rustls_acme::{AccountCache, AcmeConfig, AcmeState, CertCache, UseChallenge};
+use rustls_acme::{AccountCache, AcmeConfig, CertCache, UseChallenge};
 use zeroize::Zeroizing;
 
+use super::answers::Offered;
 use super::error::AcmeError;
 use super::explain::Asked;
 use super::kept::{self, AccountId};
@@ -21,7 +22,6 @@ use crate::platform::Clock;
 use crate::platform::clock::within;
 use crate::store::{Store, StoreError};
 use crate::tls::challenges::Challenges;
-use crate::tls::policy;
 
 /// What an order needs.
 pub(super) struct Order<'a> {
@@ -62,7 +62,8 @@ impl Order<'_> {
             .cache_compose(Certificate(Arc::clone(&handed_over)), accounts)
             .challenge_type(challenge)
             .state();
-        let _offered = Offered::during(self.challenges, self.asked.challenge, &state);
+        let _offered = Offered::in_place(self.challenges, self.asked.challenge, state.resolver())
+            .map_err(|error| AcmeError::Library(error.to_string()))?;
         loop {
             match state.next().await {
                 Some(Ok(_)) => {}
@@ -73,31 +74,6 @@ impl Order<'_> {
                 return Ok(pem);
             }
         }
-    }
-}
-
-/// The answers to challenges, in their place for as long as this lives.
-struct Offered<'a>(&'a Challenges);
-
-impl<'a> Offered<'a> {
-    fn during(place: &'a Challenges, challenge: Challenge, state: &AcmeState<StoreError, StoreError>) -> Self {
-        match challenge {
-            Challenge::TlsAlpn01 => {
-                place.set_tls(Some(state.challenge_rustls_config_with_provider(policy::provider())));
-            }
-            Challenge::Http01 => {
-                let resolver = state.resolver();
-                place.set_http(Some(Box::new(move |token| resolver.get_http_01_key_auth(token))));
-            }
-        }
-        Self(place)
-    }
-}
-
-impl Drop for Offered<'_> {
-    fn drop(&mut self) {
-        self.0.set_tls(None);
-        self.0.set_http(None);
     }
 }
 
