@@ -104,6 +104,10 @@ impl Acme {
             let text = "is `tls-alpn-01`, which comes in through port 443: `listen.https` has to have an address";
             all.push(("acme.challenge".to_owned(), text.to_owned()));
         }
+        if self.challenge == Challenge::Http01 && config.listen.http.is_empty() {
+            let text = "is `http-01`, which comes in through port 80: `listen.http` has to have an address, usually \"[::]:80\"";
+            all.push(("acme.challenge".to_owned(), text.to_owned()));
+        }
         all
     }
 }
@@ -286,5 +290,9 @@ mod tests {
         assert_eq!(config.acme.objections_among(&config), []);
         config.listen.https.clear();
         assert!(config.acme.objections_among(&config)[0].1.contains("port 443"));
+        config.acme.challenge = Challenge::Http01;
+        assert!(config.acme.objections_among(&config)[0].1.contains("port 80"));
+        config.listen.http = vec!["[::]:80".parse().unwrap()];
+        assert_eq!(config.acme.objections_among(&config), []);
     }
 }

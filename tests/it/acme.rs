@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use gatehouse::config::Challenge;
 use gatehouse::domain::{AccessLevel, Secret};
 use gatehouse::estate::{Grantee, NewGrant};
 use gatehouse::platform::{Clock as _, SystemClock};
@@ -46,6 +47,22 @@ async fn a_certificate_comes_through_the_port_for_everything_and_every_client_me
             assert!(!clear, "{}", entry.path().display());
         }
     }
+    house.appliance.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_comes_through_the_port_for_plain_http_where_that_is_the_challenge() {
+    let ports = Ports::choose();
+    let pebble = Pebble::start(ports, &Manners::default()).await;
+    let house = AcmeAppliance::start(ports, &pebble.https_root(), |config| {
+        config.acme.challenge = Challenge::Http01;
+        config.listen.http = vec![SocketAddr::from(([127, 0, 0, 1], ports.http))];
+        config.acme.names = vec!["db.example.org".to_owned(), NAME.to_owned()];
+    })
+    .await;
+    house.certified(None).await;
+    assert_eq!(house.status().certificate.unwrap().names, ["db.example.org", NAME]);
+    caller::strict_as(house.port(), NAME, &pebble.issuing_root().await, &caller::prelogin()).await;
     house.appliance.stop().await;
 }
 
