@@ -12,7 +12,7 @@ use super::admin::{Admin, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::state::State;
-use super::{trust, upkeep};
+use super::{set_up, trust, upkeep};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
@@ -100,6 +100,10 @@ impl Appliance {
         forget_what_is_gone(&state, &background);
 
         let bound = doors::bind(&config.listen, &health)?;
+        // A demonstration makes its own administrator.
+        if demo.is_none() {
+            set_up::begin(config, &state, &bound.https(), &background).await?;
+        }
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
         let host = trust::host(&config.appliance.names, &bound.https());

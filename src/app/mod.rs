@@ -6,9 +6,11 @@ pub mod control;
 pub mod demo;
 mod doors;
 pub mod lifecycle;
+mod set_up;
 pub mod state;
 pub mod trust;
 mod upkeep;
 
 pub use appliance::Appliance;
+pub use set_up::links as set_up_links;
 pub use state::{Layout, State};

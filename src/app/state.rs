@@ -56,6 +56,11 @@ impl Layout {
         self.folder.join("authority.pem")
     }
 
+    /// The note with the set-up code, while there is no administrator.
+    pub fn set_up_note(&self) -> PathBuf {
+        self.folder.join("setup-code")
+    }
+
     /// The local socket of the running appliance.
     pub fn control_socket(&self) -> PathBuf {
         self.folder.join("control.sock")

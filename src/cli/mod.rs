@@ -7,6 +7,7 @@ mod demo;
 mod healthcheck;
 mod output;
 mod run;
+mod setup_code;
 mod version;
 
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ enum Command {
     Healthcheck(healthcheck::Healthcheck),
     /// The record of who did what
     Audit(audit::Audit),
+    /// Make another one-time code for the set-up page, while there is no administrator
+    SetupCode(setup_code::SetupCode),
     /// Administer accounts, devices, servers, databases, grants and sessions
     Admin(admin::Admin),
     /// Show the version
@@ -87,6 +90,7 @@ fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
         Command::Check(check) => check.run(&settings),
         Command::Healthcheck(healthcheck) => healthcheck.run(&settings),
         Command::Audit(audit) => audit.run(&settings),
+        Command::SetupCode(setup_code) => setup_code.run(&settings),
         Command::Admin(admin) => admin.run(&settings),
         Command::Version(version) => version.run(),
     }

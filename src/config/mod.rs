@@ -18,6 +18,7 @@ mod log;
 mod origin;
 mod reference;
 mod section;
+mod set_up;
 mod setting;
 mod sign_in;
 mod size;
@@ -38,6 +39,7 @@ pub use log::{Log, LogFormat};
 pub use origin::Origin;
 pub use reference::{example_file, reference_page};
 pub use section::Field;
+pub use set_up::SetUp;
 pub use sign_in::{SecondFactor, SignIn};
 pub use size::Size;
 pub use tls::Tls;
@@ -103,6 +105,8 @@ sections! {
     gateway: Gateway;
     /// Signing in.
     sign_in: SignIn;
+    /// The first administrator.
+    setup: SetUp;
     /// What it writes about itself.
     log: Log;
 }

@@ -5,7 +5,7 @@ use super::password::NewPassword;
 use super::records::{
     Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
 };
-use super::{Identity, factors, hasher, web};
+use super::{Identity, factors, hasher, reset, web};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
@@ -63,22 +63,7 @@ impl NewAccount {
 impl Identity {
     /// Makes an account.
     pub async fn add_account(&self, actor: &Actor, new: NewAccount) -> Result<Account, IdentityError> {
-        let password = match new.password {
-            Some(chosen) => Some(self.hashed(chosen, &new.name).await?),
-            None => None,
-        };
-        let account = Account {
-            id: AccountId::random(),
-            name: new.name,
-            role: new.role,
-            enabled: true,
-            password,
-            password_at_gateway: new.password_at_gateway,
-            generation: 1,
-            default_database: new.default_database,
-            expires: new.expires,
-            created: self.inner.clock.now(),
-        };
+        let account = self.account_of(new).await?;
         let insert = move |state: &mut Change<'_>| {
             take_name(state, &account.name, NameOwner::Account(account.id))?;
             state.put::<Accounts>(&account.id, &account)?;
@@ -90,8 +75,29 @@ impl Identity {
                 .detail("role", account.role.as_str())
         };
         let account: Account = self.change(insert, entry).await?;
+        self.look_for_administrators()?;
         self.publish(Event::AccountChanged(account.id));
         Ok(account)
+    }
+
+    /// The record of an account to be made; its password is judged and hashed.
+    pub(super) async fn account_of(&self, new: NewAccount) -> Result<Account, IdentityError> {
+        let password = match new.password {
+            Some(chosen) => Some(self.hashed(chosen, &new.name).await?),
+            None => None,
+        };
+        Ok(Account {
+            id: AccountId::random(),
+            name: new.name,
+            role: new.role,
+            enabled: true,
+            password,
+            password_at_gateway: new.password_at_gateway,
+            generation: 1,
+            default_database: new.default_database,
+            expires: new.expires,
+            created: self.inner.clock.now(),
+        })
     }
 
     /// Every account, by name.
@@ -162,17 +168,19 @@ impl Identity {
         };
         let account: Account = self.change(alter, entry).await?;
         self.inner.memory.forget(id);
+        self.look_for_administrators()?;
         self.publish(Event::AccountChanged(id));
         Ok(account)
     }
 
     /// Removes an account with its devices, passes, tokens and memberships.
     pub async fn remove_account(&self, actor: &Actor, id: AccountId) -> Result<Account, IdentityError> {
+        let now = self.inner.clock.now();
         let remove = move |state: &mut Change<'_>| {
             let account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
             state.remove::<Accounts>(&id)?;
             state.remove::<Names>(&account.name.folded())?;
-            remove_belongings(state, id)?;
+            remove_belongings(state, id, now)?;
             if administers(&account) {
                 somebody_administers(state)?;
             }
@@ -181,12 +189,13 @@ impl Identity {
         let entry = |account: &Account| Entry::new(actor.clone(), "account.remove").subject(account.name.as_str());
         let account: Account = self.change(remove, entry).await?;
         self.inner.memory.forget(id);
+        self.look_for_administrators()?;
         self.publish(Event::AccountRemoved(id));
         Ok(account)
     }
 
     /// The record of a chosen password, if the rules accept it. Judging and hashing both run where they may take a while.
-    async fn hashed(&self, chosen: Secret, name: &Name) -> Result<PasswordRecord, IdentityError> {
+    pub(super) async fn hashed(&self, chosen: Secret, name: &Name) -> Result<PasswordRecord, IdentityError> {
         let name = name.as_str().to_owned();
         let work = move |function: &hasher::Function| {
             let password = NewPassword::parse(&chosen, &[&name])?;
@@ -197,7 +206,7 @@ impl Identity {
 }
 
 impl Alteration {
-    fn apply(&self, account: &mut Account) {
+    pub(super) fn apply(&self, account: &mut Account) {
         match self {
             Self::Enable => account.enabled = true,
             Self::Disable => account.enabled = false,
@@ -250,7 +259,7 @@ pub(super) fn active(state: &Change<'_>, id: AccountId, now: Timestamp) -> Resul
     if account.enabled && !account.has_ended(now) { Ok(account) } else { Err(IdentityError::NotActive) }
 }
 
-fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreError> {
+fn remove_belongings(state: &mut Change<'_>, id: AccountId, now: Timestamp) -> Result<(), StoreError> {
     for (key, device) in state.scan::<Devices>()?.into_iter().filter(|(_, device)| device.account == id) {
         state.remove::<Devices>(&key)?;
         state.remove::<Names>(&device.name.folded())?;
@@ -266,6 +275,7 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId) -> Result<(), StoreE
     }
     web::forget(state, id)?;
     factors::forget(state, id)?;
+    reset::forget(state, id, now)?;
     let member = Member::Account(id);
     factors::forget_rule(state, member)?;
     for ((_, group), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {

@@ -185,6 +185,12 @@ pub enum IdentityError {
     /// Something else was done meanwhile, and takes this one's place. The workstation's side.
     #[error("this took too long, and something else was done meanwhile")]
     TooLate,
+    /// There is an administrator already. The operator's side.
+    #[error("set-up is complete: the appliance has an administrator")]
+    SetUpClosed,
+    /// No such link, or one that was used, replaced, or is past its time. The workstation's side.
+    #[error("this link counts no more; ask an administrator for another one")]
+    NoLink,
     /// The account must have a second factor, and this is its last. The operator's side.
     #[error("this account must have a second factor; add another one first")]
     FactorRequired,
@@ -221,6 +227,71 @@ impl IdentityError {
             _ => Side::Operator,
         }
     }
+}
+
+/// Why set-up does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// There is an administrator: somebody else was faster, or it was long ago. The workstation's side.
+    #[error("set-up is complete: the appliance has an administrator; sign in instead")]
+    Closed,
+    /// Not the code, or one that was replaced, is past its time, or was tried wrongly too often. The workstation's side.
+    #[error(
+        "this set-up code is not right, or counts no more; `gatehouse setup-code` on the appliance's machine makes a new one"
+    )]
+    Code,
+    /// The second stage came too late, or another code was made meanwhile. The workstation's side.
+    #[error("this took too long, or another set-up code was made meanwhile; begin again")]
+    TooLate,
+    /// The settings name a secret for an authenticator app that is none. The operator's side.
+    #[error("`setup.totp_secret` has to be base 32 of at least 128 bits")]
+    TotpSecret,
+    /// A code of the new authenticator app is wrong, or there were too many tries.
+    #[error("{}", .0.text())]
+    SignIn(#[source] SignInError),
+    /// The name or the password is not acceptable, or the appliance cannot do it now.
+    #[error(transparent)]
+    Identity(IdentityError),
+}
+
+impl SetUpError {
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Closed | Self::Code | Self::TooLate => Side::Workstation,
+            Self::TotpSecret => Side::Operator,
+            Self::SignIn(error) => error.side(),
+            Self::Identity(error) => error.side(),
+        }
+    }
+}
+
+impl From<SignInError> for SetUpError {
+    fn from(error: SignInError) -> Self {
+        Self::SignIn(error)
+    }
+}
+
+impl From<IdentityError> for SetUpError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::SetUpClosed => Self::Closed,
+            IdentityError::TooLate => Self::TooLate,
+            IdentityError::WrongCode => Self::SignIn(SignInError::WrongCode),
+            other => Self::Identity(other),
+        }
+    }
+}
+
+/// Why a password was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordChangeError {
+    /// The old password is not right, or cannot be checked now.
+    #[error("{}", .0.text())]
+    Old(#[from] SignInError),
+    /// The new password is not acceptable, or cannot be kept now.
+    #[error(transparent)]
+    New(#[from] IdentityError),
 }
 
 /// Seconds, rounded up: a wait that is announced too short only makes another refusal.

@@ -16,6 +16,8 @@ mod memory;
 mod passes;
 pub mod password;
 mod records;
+mod reset;
+mod set_up;
 mod sign_in;
 mod throttle;
 mod tokens;
@@ -26,8 +28,9 @@ pub mod web;
 use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
-pub use error::{IdentityError, SignInError};
+pub use error::{IdentityError, PasswordChangeError, SetUpError, SignInError};
 pub use records::{Account, Device, Group, Member, Pass, Token};
+pub use set_up::{SetUpCode, SetUpStep};
 pub use sign_in::Presented;
 
 use crate::audit::{Audit, Entry, Ledger};
@@ -38,10 +41,11 @@ use crate::store::{Change, Store, TableInfo};
 use hasher::Hasher;
 use memory::Memory;
 use throttle::{Limits, Throttle};
+use waiting::Waiting;
 
 /// Every table of this room, for opening the store.
 pub fn tables() -> Vec<TableInfo> {
-    [records::tables(), web::tables(), factors::tables()].concat()
+    [records::tables(), web::tables(), factors::tables(), set_up::tables(), reset::tables()].concat()
 }
 
 /// Accounts and what signs them in. Clones are handles to the same service.
@@ -61,6 +65,8 @@ struct Inner {
     throttle: Throttle,
     factors: factors::Part,
     web: web::Part,
+    has_administrator: set_up::Known,
+    setting_up: Waiting<set_up::Pending>,
 }
 
 impl Identity {
@@ -89,8 +95,12 @@ impl Identity {
             throttle: Throttle::new(limits),
             factors: factors::Part::new(settings, limits, &config.appliance.name),
             web: web::Part::new(settings),
+            has_administrator: set_up::Known::default(),
+            setting_up: Waiting::new(set_up::TO_FINISH),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let identity = Self { inner: Arc::new(inner) };
+        identity.look_for_administrators()?;
+        Ok(identity)
     }
 
     /// How many password hashes were computed since the start.

@@ -44,6 +44,7 @@ impl AdminRequest {
             Self::Database(request) => request.need(),
             Self::Grant(request) => request.need(),
             Self::Session(request) => request.need(),
+            Self::SetUpCode => Need::Change,
         }
     }
 
@@ -59,6 +60,7 @@ impl AdminRequest {
             Self::Database(_) => "database",
             Self::Grant(_) => "grant",
             Self::Session(_) => "session",
+            Self::SetUpCode => "set-up",
         }
     }
 }

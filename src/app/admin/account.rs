@@ -7,7 +7,7 @@ use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
 use crate::domain::{AccountId, Name, Role, Timestamp};
 use crate::estate::Grantee;
-use crate::identity::{Account, Alteration, IdentityError, NewAccount};
+use crate::identity::{Account, Alteration, IdentityError, Member, NewAccount};
 
 /// A request about accounts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,8 +56,30 @@ pub enum AccountRequest {
         /// When it ends.
         expires: Option<Expiry>,
     },
+    /// A link by which its owner chooses another password.
+    ResetLink(String),
+    /// Its second factors and recovery codes are taken away, and its browsers signed out.
+    RemoveFactors(String),
+    /// Whether it must have a second factor, whatever the appliance's setting says of its role.
+    RequireFactor {
+        /// The account.
+        account: String,
+        /// Whether it must.
+        required: bool,
+    },
     /// It is removed, with all that is its own.
     Remove(String),
+}
+
+/// A link that sets a password.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ResetLinkView {
+    /// The account.
+    pub account: String,
+    /// What the link's address ends with, after `/reset/`.
+    pub secret: SentSecret,
+    /// When it ends.
+    pub expires: String,
 }
 
 /// When an account ends.
@@ -87,6 +109,12 @@ pub struct AccountView {
     pub password_at_gateway: bool,
     /// The alias of its default database.
     pub default_database: Option<String>,
+    /// The kinds of its second factors.
+    #[serde(default)]
+    pub second_factors: Vec<String>,
+    /// Whether it must have one.
+    #[serde(default)]
+    pub second_factor_required: bool,
     /// The groups that it is in, directly or through others.
     pub groups: Vec<String>,
     /// When it ends.
@@ -139,6 +167,22 @@ impl Admin {
                 }
                 account
             }
+            AccountRequest::ResetLink(name) => {
+                let account = identity.account(&name)?;
+                let (secret, expires) = identity.issue_reset_link(actor, account.id).await?;
+                let (account, secret, expires) = (account.name.to_string(), SentSecret(secret), shown(expires));
+                return Ok(AdminResponse::ResetLink(ResetLinkView { account, secret, expires }));
+            }
+            AccountRequest::RemoveFactors(name) => {
+                let account = identity.account(&name)?;
+                identity.remove_factors(actor, account.id).await?;
+                account
+            }
+            AccountRequest::RequireFactor { account, required } => {
+                let account = identity.account(&account)?;
+                identity.require_second_factor(actor, Member::Account(account.id), required).await?;
+                account
+            }
             AccountRequest::Remove(name) => {
                 let account = identity.account(&name)?;
                 let view = self.account_view(account)?;
@@ -162,6 +206,8 @@ impl Admin {
             groups.map(|group| group.map(|group| group.name.to_string())).collect::<Result<_, _>>()?;
         groups.sort();
         let default_database = account.default_database.map(|id| self.alias_of(id)).transpose()?;
+        let factors = self.identity.factors(account.id)?;
+        let second_factor_required = self.identity.second_factor_required(&account)?;
         Ok(AccountView {
             id: account.id,
             name: account.name.to_string(),
@@ -170,6 +216,8 @@ impl Admin {
             has_password: account.password.is_some(),
             password_at_gateway: account.password_at_gateway,
             default_database,
+            second_factors: factors.iter().map(|factor| factor.kind().to_owned()).collect(),
+            second_factor_required,
             groups,
             expires: account.expires.map(shown),
             created: shown(account.created),

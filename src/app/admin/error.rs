@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditError;
 use crate::domain::Side;
 use crate::estate::EstateError;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, SetUpError};
 use crate::upstream::ConnectError;
 
 /// Why a request was not done.
@@ -29,6 +29,12 @@ pub enum AdminError {
     /// There are no sessions without a running appliance. The operator's side.
     #[error("the appliance is not running, so it has no sessions")]
     NotRunning,
+    /// The appliance makes its set-up code when it starts. The operator's side.
+    #[error("the appliance is not running; it prints a set-up code when it starts")]
+    NotStarted,
+    /// Set-up refused it.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
     /// No live session has that id. The operator's side.
     #[error("there is no session {0}")]
     NoSuchSession(String),
@@ -45,6 +51,7 @@ impl AdminError {
     pub fn side(&self) -> Side {
         match self {
             Self::Identity(error) => error.side(),
+            Self::SetUp(error) => error.side(),
             Self::Estate(error) => error.side(),
             Self::Connect(error) => error.side(),
             Self::Audit(_) => Side::Appliance,

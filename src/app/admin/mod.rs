@@ -17,13 +17,14 @@ mod pass;
 mod secret;
 mod server;
 mod session;
+mod set_up;
 mod token;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{AccountRequest, AccountView, Expiry};
+pub use account::{AccountRequest, AccountView, Expiry, ResetLinkView};
 pub use database::{DatabaseRequest, DatabaseView};
 pub use device::{DeviceRequest, DeviceView};
 pub use error::{AdminError, Refusal};
@@ -33,6 +34,7 @@ pub use pass::{PassRequest, PassView};
 pub use secret::SentSecret;
 pub use server::{CertificateView, MetView, ServerRequest, ServerView};
 pub use session::{LiveSessions, SessionRequest, SessionView};
+pub use set_up::SetUpCodeView;
 pub use token::{TokenRequest, TokenView};
 
 use super::State;
@@ -76,6 +78,8 @@ pub enum AdminRequest {
     Grant(GrantRequest),
     /// About live sessions.
     Session(SessionRequest),
+    /// A new code for set-up.
+    SetUpCode,
 }
 
 /// What the service answers.
@@ -118,6 +122,10 @@ pub enum AdminResponse {
     Grants(Vec<GrantView>),
     /// Live sessions.
     Sessions(Vec<SessionView>),
+    /// A code for set-up.
+    SetUpCode(SetUpCodeView),
+    /// A link that sets a password.
+    ResetLink(ResetLinkView),
     /// So many sessions were ended.
     Ended {
         /// How many.
@@ -145,6 +153,7 @@ impl Admin {
             AdminRequest::Database(request) => self.database(actor, request).await,
             AdminRequest::Grant(request) => self.grant(actor, request).await,
             AdminRequest::Session(request) => self.session(actor, request).await,
+            AdminRequest::SetUpCode => self.set_up_code(actor).await,
         }
     }
 }

@@ -72,6 +72,24 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<Expiry>,
     },
+    /// Make a link by which its owner chooses another password, once and within an hour
+    ResetLink {
+        /// Its name or id
+        account: String,
+    },
+    /// Take its second factors and recovery codes away, and sign its browsers out
+    RemoveFactors {
+        /// Its name or id
+        account: String,
+    },
+    /// Say whether it must have a second factor, whatever the setting says of its role
+    RequireFactor {
+        /// Its name or id
+        account: String,
+        /// Whether it must
+        #[arg(action = clap::ArgAction::Set, value_name = "true|false")]
+        required: bool,
+    },
     /// Remove it, with its devices, passes, tokens and grants
     Remove {
         /// Its name or id
@@ -125,6 +143,11 @@ impl Command {
                 default_database: default_database.clone(),
                 expires: *expires,
             },
+            Self::ResetLink { account } => AccountRequest::ResetLink(account.clone()),
+            Self::RemoveFactors { account } => AccountRequest::RemoveFactors(account.clone()),
+            Self::RequireFactor { account, required } => {
+                AccountRequest::RequireFactor { account: account.clone(), required: *required }
+            }
             Self::Remove { account } => AccountRequest::Remove(account.clone()),
         };
         Ok((request, None))

@@ -10,7 +10,7 @@ mod grant;
 mod group;
 mod input;
 mod pass;
-mod reach;
+pub(super) mod reach;
 mod server;
 mod server_trust;
 mod session;

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::upstream::Dialer;
 
 /// A way to the administration service.
-pub(super) struct Reach {
+pub(in crate::cli) struct Reach {
     config: Config,
     stopped: Option<Stopped>,
 }
@@ -29,12 +29,12 @@ struct Stopped {
 }
 
 impl Reach {
-    pub(super) fn of(config: Config) -> Self {
+    pub(in crate::cli) fn of(config: Config) -> Self {
         Self { config, stopped: None }
     }
 
     /// Asks the service.
-    pub(super) fn ask(&mut self, request: AdminRequest) -> anyhow::Result<AdminResponse> {
+    pub(in crate::cli) fn ask(&mut self, request: AdminRequest) -> anyhow::Result<AdminResponse> {
         if let Some(stopped) = &self.stopped {
             return stopped.ask(request);
         }

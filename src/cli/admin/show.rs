@@ -34,6 +34,11 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Grant(view) => grant(view),
         AdminResponse::Grants(views) => grants(views),
         AdminResponse::Sessions(views) => sessions(views),
+        AdminResponse::SetUpCode(view) => once("set-up code", &view.code),
+        AdminResponse::ResetLink(view) => {
+            facts([("account", view.account.clone()), ("expires", view.expires.clone())]);
+            once("the link's address is the appliance's, and then /reset/ and this", &view.secret);
+        }
         AdminResponse::Ended { count } => output::line(format_args!("{count} ended")),
     }
     Ok(())
@@ -59,11 +64,20 @@ fn account(view: &AccountView) {
         ("role", view.role.to_string()),
         ("state", state(view).to_owned()),
         ("password", password(view).to_owned()),
+        ("second factor", second_factor(view)),
         ("default database", or_dash(view.default_database.as_ref())),
         ("groups", list(&view.groups)),
         ("expires", view.expires.clone().unwrap_or_else(|| "never".to_owned())),
         ("created", view.created.clone()),
     ]);
+}
+
+fn second_factor(view: &AccountView) -> String {
+    match (view.second_factors.is_empty(), view.second_factor_required) {
+        (false, _) => view.second_factors.join(", "),
+        (true, true) => "none; asked for at the next sign-in on the web".to_owned(),
+        (true, false) => "none".to_owned(),
+    }
 }
 
 fn accounts(views: &[AccountView]) {

@@ -55,7 +55,7 @@ impl Identity {
     }
 
     /// Whether the setting lets administrators do without today: on the day after the first of them was made.
-    fn is_first_day(&self) -> Result<bool, StoreError> {
+    pub(in crate::identity) fn is_first_day(&self) -> Result<bool, StoreError> {
         if !self.inner.factors.first_day {
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! Proving again to be there, before something sensitive: the session goes on under another cookie.
 
-use super::records::{Cookies, Origin, WebSession, WebSessions};
+use super::records::{Origin, WebSession};
 use super::sessions::{self, Visit};
 use crate::audit::Entry;
 use crate::domain::Secret;
@@ -27,15 +27,9 @@ impl Identity {
         let hash = self.secret_hash(Kind::WebSession, &cookie);
         let (key, now) = ((account.id, visit.session.id), self.inner.clock.now());
         let rotate = move |state: &mut Change<'_>| {
-            let session = state.read::<WebSessions>(&key)?;
-            let mut session = session.ok_or_else(|| IdentityError::NoSuch {
-                kind: "web session of this account",
-                name: key.1.to_string(),
-            })?;
-            state.remove::<Cookies>(&session.hash)?;
-            (session.hash, session.confirmed, session.seen) = (hash, now, now);
-            sessions::put(state, &session)?;
-            Ok(session)
+            let session = sessions::kept(state, key)?;
+            let gone = || IdentityError::NoSuch { kind: "web session of this account", name: key.1.to_string() };
+            Ok(sessions::go_on(state, session.ok_or_else(gone)?, &account, hash, now)?)
         };
         let entry = |session: &WebSession| {
             Entry::new(visit.actor(), "web.confirm").peer(origin.peer).detail("web_session", session.id)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::limits::Limits;
-use super::records::{Cookies, LastSignIn, LastSignIns, Origin, WebSession, WebSessions};
+use super::records::{Cookies, LastSignIn, LastSignIns, Origin, SessionKey, WebSession, WebSessions};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Credential, Event, Principal, Secret, Timestamp, WebSessionId};
 use crate::identity::generated::{Kind, NoRandomness};
@@ -31,6 +31,13 @@ impl Visit {
     /// Whether the person proved to be there no longer ago than `within`. Sensitive pages ask again otherwise.
     pub fn is_confirmed(&self, now: Timestamp, within: Duration) -> bool {
         now.since(self.session.confirmed) <= within
+    }
+}
+
+impl Opening {
+    /// What the cookie's secret is found by.
+    pub(in crate::identity) fn hash(&self) -> SecretHash {
+        self.hash
     }
 }
 
@@ -211,6 +218,25 @@ pub(in crate::identity) fn open(
     let this = LastSignIn { at: *now, peer: origin.peer, agent: origin.agent.clone() };
     state.put::<LastSignIns>(&account.id, &this)?;
     Ok((session, ended))
+}
+
+/// A session as a change has it, whether it is over or not.
+pub(in crate::identity) fn kept(state: &Change<'_>, key: SessionKey) -> Result<Option<WebSession>, StoreError> {
+    state.read::<WebSessions>(&key)
+}
+
+/// Lets a session go on under another cookie, for its account as it is now, confirmed a moment ago.
+pub(in crate::identity) fn go_on(
+    state: &mut Change<'_>,
+    session: WebSession,
+    account: &Account,
+    hash: SecretHash,
+    now: Timestamp,
+) -> Result<WebSession, StoreError> {
+    state.remove::<Cookies>(&session.hash)?;
+    let session = WebSession { hash, generation: account.generation, seen: now, confirmed: now, ..session };
+    put(state, &session)?;
+    Ok(session)
 }
 
 /// Ends every session of an account within a change.

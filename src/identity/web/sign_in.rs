@@ -1,6 +1,8 @@
 //! The stages of a sign-in on the web: the password; then, where the account has a second factor, its code, or, where
 //! it must have one and has none, a new one; then the session. What waits between two stages opens nothing.
 
+use std::net::IpAddr;
+
 use super::pending::Pending;
 use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
@@ -146,7 +148,7 @@ impl Identity {
     }
 
     /// The account of a name and its password, if it may sign in on the web.
-    pub(super) async fn web_password(
+    pub(in crate::identity) async fn web_password(
         &self,
         name: &str,
         password: &Secret,
@@ -228,7 +230,7 @@ impl Identity {
         origin: &Origin,
     ) -> Result<(), SignInError> {
         let cheap = matches!(error, SignInError::Throttled { .. } | SignInError::Busy | SignInError::TooLate);
-        let mut entry = Entry::new(
+        let entry = Entry::new(
             Actor::Anonymous { claimed: Some(name.to_owned()).filter(|name| !name.is_empty()) },
             "web.sign-in",
         )
@@ -237,14 +239,24 @@ impl Identity {
         .side(error.side())
         .peer(origin.peer)
         .detail("agent", &origin.agent);
+        Ok(self.record_bounded(entry, cheap, origin.peer).await?)
+    }
+
+    /// Records an entry; one that costs its sender nothing only once a minute, with the count of those before it.
+    pub(in crate::identity) async fn record_bounded(
+        &self,
+        mut entry: Entry,
+        cheap: bool,
+        peer: IpAddr,
+    ) -> Result<(), IdentityError> {
         if cheap {
-            match self.inner.web.refusals.to_write(origin.peer, self.inner.clock.monotonic()) {
+            match self.inner.web.refusals.to_write(peer, self.inner.clock.monotonic()) {
                 None => return Ok(()),
                 Some(0) => {}
                 Some(unwritten) => entry = entry.detail("repeated", unwritten),
             }
         }
-        Ok(self.inner.audit.record(entry).await.map_err(IdentityError::from)?)
+        Ok(self.inner.audit.record(entry).await?)
     }
 }
 

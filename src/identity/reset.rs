@@ -1,0 +1,156 @@
+//! A new password: chosen by its owner, who knows the old one, or by whoever has the link that an administrator made.
+//!
+//! Neither is a way around the second factor: a link sets the password and signs nobody in.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::accounts::active;
+use super::error::{IdentityError, PasswordChangeError};
+use super::generated::Kind;
+use super::records::{Account, Accounts, SecretHash};
+use super::web::{self, Begun, Origin, Visit, WebSession};
+use super::{Alteration, Identity};
+use crate::audit::{Actor, Entry, Outcome};
+use crate::domain::{AccountId, Event, Name, Secret, Side, Timestamp};
+use crate::store::{self, Change, StoreError};
+
+/// A link, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ResetLink {
+    account: AccountId,
+    /// The account's generation then: whatever changes the account makes the link void.
+    generation: u64,
+    expires: Timestamp,
+}
+
+store::tables! {
+    /// Links that set a password, by their keyed hash.
+    ResetLinks = "reset-links": SecretHash => ResetLink;
+}
+
+impl Identity {
+    /// Changes the person's own password. Everything else that the account has signed in ends; this session goes on, under
+    /// the cookie in the answer.
+    pub async fn change_password(
+        &self,
+        visit: &Visit,
+        old: &Secret,
+        new: Secret,
+        origin: &Origin,
+    ) -> Result<Begun, PasswordChangeError> {
+        let name = visit.principal.name.clone();
+        let known = self.web_password(name.as_str(), old, origin).await;
+        if let Err(error) = &known {
+            self.record_refused(name.as_str(), error, origin).await?;
+        }
+        let known = known?;
+        let record = self.hashed(new, &name).await?;
+        let opening = self.opening(origin).map_err(IdentityError::from)?;
+        let (key, hash, now) = ((known.id, visit.session.id), opening.hash(), self.inner.clock.now());
+        let change = move |state: &mut Change<'_>| {
+            let account = state.read::<Accounts>(&key.0)?.filter(|account| account.generation == known.generation);
+            let mut account = account.ok_or(IdentityError::NotActive)?;
+            let session = web::kept(state, key)?.ok_or(IdentityError::NotActive)?;
+            Alteration::Password(record.clone()).apply(&mut account);
+            state.put::<Accounts>(&account.id, &account)?;
+            web::end_all(state, account.id)?;
+            web::go_on(state, session, &account, hash, now).map_err(IdentityError::from)
+        };
+        let entry = |session: &WebSession| {
+            let entry = Entry::new(visit.actor(), "account.password").subject(name.as_str());
+            entry.peer(origin.peer).detail("web_session", session.id)
+        };
+        let session: WebSession = self.change(change, entry).await?;
+        self.inner.memory.forget(session.account);
+        self.publish(Event::AccountChanged(session.account));
+        Ok(Begun { cookie: opening.secret, session })
+    }
+
+    /// Makes a link by which whoever has it chooses the account's password, within the hour and once. A former link of the account
+    /// counts no more.
+    pub async fn issue_reset_link(
+        &self,
+        actor: &Actor,
+        account: AccountId,
+    ) -> Result<(Secret, Timestamp), IdentityError> {
+        let secret = Kind::ResetLink.generate()?;
+        let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::ResetLink, &secret));
+        let expires = now.after(LINK_LIFE);
+        let issue = move |state: &mut Change<'_>| {
+            let owner = active(state, account, now)?;
+            forget(state, account, now)?;
+            state.put::<ResetLinks>(&hash, &ResetLink { account, generation: owner.generation, expires })?;
+            Ok(owner.name)
+        };
+        let entry = |name: &Name| {
+            Entry::new(actor.clone(), "account.reset-link").subject(name.as_str()).detail("expires", expires)
+        };
+        self.change(issue, entry).await?;
+        Ok((secret, expires))
+    }
+
+    /// Whose password a link sets; nobody's when it counts no more.
+    pub fn reset_link(&self, link: &Secret) -> Result<Option<Name>, IdentityError> {
+        Ok(self.of_link(link)?.map(|(_, account)| account.name))
+    }
+
+    /// Sets the password by a link, which counts no more then. Everything that the account has signed in ends. Nobody is signed in.
+    pub async fn reset_password(&self, link: &Secret, new: Secret, origin: &Origin) -> Result<Name, IdentityError> {
+        let Some((hash, account)) = self.of_link(link)? else {
+            let entry = Entry::new(Actor::Anonymous { claimed: None }, "account.password-reset")
+                .outcome(Outcome::Refused)
+                .reason("no such link, or one that counts no more")
+                .side(Side::Workstation);
+            self.record_bounded(entry.peer(origin.peer), true, origin.peer).await?;
+            return Err(IdentityError::NoLink);
+        };
+        let record = self.hashed(new, &account.name).await?;
+        let (id, generation, now) = (account.id, account.generation, self.inner.clock.now());
+        let reset = move |state: &mut Change<'_>| {
+            if state.read::<ResetLinks>(&hash)?.is_none() {
+                return Err(IdentityError::NoLink);
+            }
+            let account = state.read::<Accounts>(&id)?.filter(|account| account.generation == generation);
+            let mut account = account.ok_or(IdentityError::NoLink)?;
+            forget(state, id, now)?;
+            Alteration::Password(record.clone()).apply(&mut account);
+            state.put::<Accounts>(&id, &account)?;
+            web::end_all(state, id)?;
+            Ok(account.name)
+        };
+        let entry = |name: &Name| {
+            let actor = Actor::Anonymous { claimed: Some(name.to_string()) };
+            Entry::new(actor, "account.password-reset").subject(name.as_str()).peer(origin.peer)
+        };
+        let name: Name = self.change(reset, entry).await?;
+        self.inner.memory.forget(id);
+        self.publish(Event::AccountChanged(id));
+        Ok(name)
+    }
+
+    fn of_link(&self, link: &Secret) -> Result<Option<(SecretHash, Account)>, StoreError> {
+        if Kind::of(link.expose()) != Some(Kind::ResetLink) {
+            return Ok(None);
+        }
+        let (store, now) = (&self.inner.store, self.inner.clock.now());
+        let hash = self.secret_hash(Kind::ResetLink, link);
+        let Some(kept) = store.read::<ResetLinks>(&hash)?.filter(|kept| now < kept.expires) else { return Ok(None) };
+        let account = store.read::<Accounts>(&kept.account)?;
+        let account = account.filter(|account| account.generation == kept.generation && !account.has_ended(now));
+        Ok(account.map(|account| (hash, account)))
+    }
+}
+
+/// Removes the links of an account, and those of anybody that are past their time.
+pub(super) fn forget(state: &mut Change<'_>, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    for (hash, link) in state.scan::<ResetLinks>()? {
+        if link.account == account || link.expires <= now {
+            state.remove::<ResetLinks>(&hash)?;
+        }
+    }
+    Ok(())
+}
+
+const LINK_LIFE: Duration = Duration::from_secs(60 * 60);
