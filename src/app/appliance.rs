@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::admin::{Admin, LiveSessions};
+use super::admin::{Admin, Certificates, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::state::State;
@@ -81,6 +81,7 @@ impl Appliance {
         // Nobody is served before the best certificate that is kept is shown.
         certificate.choose(clock.now());
         certificate.keep_fresh(&background, Arc::clone(&clock));
+        certificate.measure(Arc::clone(&clock), &metrics);
         upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
         let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
@@ -112,6 +113,7 @@ impl Appliance {
             doors: Arc::new(bound.lines()),
             demo: demo.map(Arc::new),
             readiness: vital.readiness.clone(),
+            public_trust: certificate.public_trust(),
             trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
         };
         let behind = Behind {
@@ -138,7 +140,12 @@ impl Appliance {
             acme.keep_ordered(&background);
         }
         let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
-        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions));
+        let certificates = Certificates {
+            appliance: config.appliance.clone(),
+            tls: config.tls.clone(),
+            running: Some(certificate.clone()),
+        };
+        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates);
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);
@@ -168,6 +175,11 @@ impl Appliance {
     /// The own authority's root, in PEM form: what to trust where no other certificate is shown.
     pub fn authority_pem(&self) -> String {
         self.certificate.authority().root_pem()
+    }
+
+    /// The certificates: what is shown, and the sources behind it.
+    pub fn certificates(&self) -> &Shown {
+        &self.certificate
     }
 
     /// The certificate that is shown today, in PEM form, without its chain: what some drivers compare with.

@@ -191,14 +191,14 @@ impl Authority {
     }
 }
 
-/// Makes a new root in the store of an appliance that is stopped. Its SHA-256.
+/// Makes a new root in the store of an appliance that is stopped.
 pub async fn replace_kept(
     store: &Store,
     appliance: &config::Appliance,
     tls: &config::Tls,
     now: Timestamp,
-) -> Result<String, AuthorityError> {
-    Ok(Maker::new(store, appliance, tls).new_root(now).await?.fingerprint())
+) -> Result<(), AuthorityError> {
+    Maker::new(store, appliance, tls).new_root(now).await.map(|_root| ())
 }
 
 impl Maker {
@@ -287,6 +287,11 @@ fn kept_root(store: &Store) -> Result<Option<Root>, AuthorityError> {
     let Some(kept) = store.read::<Roots>(&ROOT.to_owned())? else { return Ok(None) };
     let der = BASE64.decode(&kept.certificate).map_err(|_| AuthorityError::Damaged)?;
     Ok(Some(Root::restore(der, &store.unseal(PURPOSE, &kept.key)?)?))
+}
+
+/// The certificate of the root that the store holds, in PEM form, if there is one.
+pub fn kept_pem(store: &Store) -> Result<Option<String>, AuthorityError> {
+    Ok(kept_root(store)?.map(|root| root.certificate_pem()))
 }
 
 /// Where the first version kept its root: one entry. Read, and no longer written.

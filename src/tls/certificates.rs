@@ -36,6 +36,15 @@ pub enum CertificateError {
     /// There is no private key in what was given. The operator's side.
     #[error("there is no private key in it")]
     NoKey,
+    /// A PKCS#12 file that this password does not open. The operator's side.
+    #[error("the password does not open it: `tls.pkcs12_password` has to be that of the file")]
+    Password,
+    /// It is no PKCS#12 file, or one of an unknown kind. The operator's side.
+    #[error("it cannot be read as PKCS#12: {0}")]
+    NotPkcs12(String),
+    /// Several private keys, and it is not said which is meant. The operator's side.
+    #[error("there are {0} private keys in it: export the appliance's alone")]
+    Keys(usize),
     /// The key is of an unknown kind. The operator's side.
     #[error("the private key cannot be used")]
     Key(#[source] rustls::Error),

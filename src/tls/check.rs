@@ -1,7 +1,7 @@
 //! What a certificate from outside has to be before it is shown: valid today, its chain in order, made out to the appliance.
 
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -98,8 +98,11 @@ pub fn concerns(facts: &CertificateFacts, names: &[String]) -> Vec<String> {
 
 /// Whether its chain leads to one of the roots that browsers come with.
 pub(super) fn is_publicly_trusted(given: &KeyAndChain, now: Timestamp) -> bool {
-    let Some((leaf, rest)) = given.chain().split_first() else { return false };
-    verify(leaf, rest, webpki_roots::TLS_SERVER_ROOTS, now).is_ok()
+    leads_to(given, webpki_roots::TLS_SERVER_ROOTS, now)
+}
+
+fn leads_to(given: &KeyAndChain, roots: &[TrustAnchor<'_>], now: Timestamp) -> bool {
+    given.chain().split_first().is_some_and(|(leaf, rest)| verify(leaf, rest, roots, now).is_ok())
 }
 
 fn chain_holds(chain: &[CertificateDer<'_>], now: Timestamp) -> Result<(), Unfit> {
@@ -118,7 +121,7 @@ fn chain_holds(chain: &[CertificateDer<'_>], now: Timestamp) -> Result<(), Unfit
 fn verify(
     leaf: &CertificateDer<'_>,
     middle: &[CertificateDer<'_>],
-    anchors: &[rustls::pki_types::TrustAnchor<'_>],
+    anchors: &[TrustAnchor<'_>],
     now: Timestamp,
 ) -> Result<(), webpki::Error> {
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
@@ -165,6 +168,20 @@ mod tests {
         for (pattern, name) in [("*.example.com", "example.com"), ("*.example.com", "a.b.example.com"), ("a", "b")] {
             assert!(!covers(pattern, name), "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_publicly_trusted_by_where_its_chain_leads_and_while_it_is_valid() {
+        let now = Timestamp::from_millis(1_795_000_000_000);
+        let day = std::time::Duration::from_secs(86_400);
+        let root = crate::tls::Root::create("A root that browsers come with", now).unwrap();
+        let given = root.issue(&["sql.example.com".to_owned()], day, now).unwrap();
+        let anchor = anchor_from_trusted_cert(root.certificate_der()).unwrap();
+        let browsers = [&[anchor], webpki_roots::TLS_SERVER_ROOTS].concat();
+        assert!(leads_to(&given, &browsers, now));
+        assert!(!leads_to(&given, &browsers, now.after(2 * day)));
+        assert!(!is_publicly_trusted(&given, now), "it is not among those that they really come with");
+        assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 50);
     }
 
     #[test]

@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 
 use super::certificates::{CertificateError, KeyAndChain};
 use super::check::{Unfit, concerns, fitness};
+use super::pkcs12;
 use super::source::Slot;
 use crate::config;
-use crate::domain::{Side, Timestamp};
+use crate::domain::{Secret, Side, Timestamp};
 use crate::platform::files::others_kept_out;
 use crate::platform::pool::{Pool, Unfinished};
 use crate::platform::{Clock, Tasks};
@@ -30,6 +31,13 @@ pub enum Place {
         certificate: PathBuf,
         /// The private key.
         key: PathBuf,
+    },
+    /// A PKCS#12 file with all of it.
+    Pkcs12 {
+        /// The file.
+        file: PathBuf,
+        /// Its password; empty where it has none.
+        password: Secret,
     },
 }
 
@@ -86,6 +94,10 @@ impl FilesError {
 impl Place {
     /// The files that the settings name, if any.
     pub fn of(tls: &config::Tls) -> Option<Self> {
+        if let Some(file) = tls.pkcs12_file.clone() {
+            let password = tls.pkcs12_password.clone().unwrap_or_else(|| Secret::new(""));
+            return Some(Self::Pkcs12 { file, password });
+        }
         let (certificate, key) = (tls.certificate_file.clone()?, tls.key_file.clone()?);
         Some(Self::Pem { certificate, key })
     }
@@ -94,6 +106,7 @@ impl Place {
     pub fn certificate(&self) -> &Path {
         match self {
             Self::Pem { certificate, .. } => certificate,
+            Self::Pkcs12 { file, .. } => file,
         }
     }
 
@@ -101,6 +114,7 @@ impl Place {
     pub fn key(&self) -> &Path {
         match self {
             Self::Pem { key, .. } => key,
+            Self::Pkcs12 { file, .. } => file,
         }
     }
 
@@ -114,6 +128,7 @@ impl Place {
     fn contents(&self) -> Result<Contents, FilesError> {
         match self {
             Self::Pem { certificate, key } => Ok(Contents { certificate: read(certificate)?, key: read(key)? }),
+            Self::Pkcs12 { file, .. } => Ok(Contents { certificate: read(file)?, key: Zeroizing::default() }),
         }
     }
 
@@ -210,6 +225,9 @@ impl Contents {
 
     fn parse(&self, place: &Place) -> Result<KeyAndChain, FilesError> {
         let wrong = |path: &Path, source| FilesError::Content { path: path.to_owned(), source };
+        if let Place::Pkcs12 { file, password } = place {
+            return pkcs12::open(&self.certificate, password).map_err(|source| wrong(file, source));
+        }
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
         let chain = chain.map_err(|_| wrong(place.certificate(), CertificateError::NotACertificate))?;
         let private =

@@ -2,10 +2,13 @@
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 
+use serde::{Deserialize, Serialize};
+
 use super::certificates::CertificateError;
 
 /// A kind of key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyKind {
     /// ECDSA on P-256: small and fast; for certificates that are shown.
     EcdsaP256,

@@ -13,13 +13,15 @@ use super::authority::{Authority, AuthorityError};
 use super::certificates::Certificates;
 use super::check::is_publicly_trusted;
 use super::files::{CertificateFiles, Place};
+use super::imported::Imported;
+use super::metrics;
 use super::policy::ServerConfigs;
 use super::source::{Origin, Slot, Status};
 use crate::config;
 use crate::domain::{Side, Timestamp};
 use crate::platform::{Clock, Tasks};
 use crate::store::Store;
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::wire::CertificateFacts;
 
 /// The appliance's certificate, wherever it comes from. Clones are the same.
@@ -34,6 +36,7 @@ struct Inner {
     slots: Vec<Slot>,
     authority: Arc<Authority>,
     files: Option<Arc<CertificateFiles>>,
+    imported: Arc<Imported>,
     certificates: Arc<Certificates>,
     configs: ServerConfigs,
     public: PublicTrust,
@@ -93,21 +96,21 @@ impl Shown {
     ) -> Result<Self, ShownError> {
         let (now, changed) = (clock.now(), Arc::new(Notify::new()));
         let slot = |origin| Slot::new(origin, Arc::clone(&changed));
-        let slots: Vec<Slot> = [Origin::Files, Origin::Imported, Origin::Acme].map(slot).into();
+        let slots @ [from_files, by_request, _] = &[Origin::Files, Origin::Imported, Origin::Acme].map(slot);
         let names = appliance.names.clone();
         let authority = Authority::open(store, appliance, tls, slot(Origin::Authority), now).await?;
         let own = authority.slot().current().ok_or(AuthorityError::Damaged)?;
         let certificates = Certificates::showing(own);
-        let mut files = None;
-        if let (Some(place), Some(slot)) = (Place::of(tls), slots.first()) {
-            let given = CertificateFiles::new(place, names, slot.clone());
-            given.look(now).await;
-            files = Some(Arc::new(given));
+        let files = Place::of(tls).map(|place| CertificateFiles::new(place, names.clone(), from_files.clone()));
+        if let Some(files) = &files {
+            files.look(now).await;
         }
+        let (files, imported) = (files.map(Arc::new), Arc::new(Imported::open(store, &names, by_request.clone())));
         let configs = ServerConfigs::new(&certificates)?;
         let (authority, active) = (Arc::new(authority), Mutex::new(Origin::Authority));
         let public = PublicTrust::default();
-        let inner = Inner { slots, authority, files, certificates, configs, public, health, changed, active };
+        let slots = slots.to_vec();
+        let inner = Inner { slots, authority, files, imported, certificates, configs, public, health, changed, active };
         let shown = Self { inner: Arc::new(inner) };
         shown.choose(now);
         Ok(shown)
@@ -131,6 +134,16 @@ impl Shown {
     /// The own authority.
     pub fn authority(&self) -> &Arc<Authority> {
         &self.inner.authority
+    }
+
+    /// The imported certificate, and the request for one.
+    pub fn imported(&self) -> &Arc<Imported> {
+        &self.inner.imported
+    }
+
+    /// Registers the numbers of the certificates.
+    pub fn measure(&self, clock: Arc<dyn Clock>, metrics: &Metrics) {
+        metrics::register(self, clock, metrics);
     }
 
     /// The place of a source.

@@ -1,6 +1,6 @@
 //! The headers that every answer carries, and the id that ties an answer to its log lines.
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -8,6 +8,7 @@ use axum::response::Response;
 use tracing::Instrument as _;
 
 use crate::telemetry;
+use crate::tls::PublicTrust;
 
 /// The response header with the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,8 +17,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Set on every answer. HSTS waits for a publicly trusted certificate: with the appliance's own authority it would lock
-/// a browser out for good after a reinstallation.
+/// Set on every answer.
 const ALWAYS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -26,6 +26,10 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
+
+/// Set while the certificate that is shown is publicly trusted, and only then: with the appliance's own authority it would lock a
+/// browser out for good after a reinstallation. Half a year, as is usual; without the names below this one, which are not ours.
+const STRICT_TRANSPORT_SECURITY: &str = "max-age=15552000";
 
 /// The id of one request: shown in the answer's header, on error pages and in the log.
 #[derive(Debug, Clone)]
@@ -52,7 +56,7 @@ impl RequestId {
 }
 
 /// Gives the request its id and the answer its headers. A handler that set one of them keeps its own.
-pub async fn secure(mut request: Request, next: Next) -> Response {
+pub async fn secure(State(public): State<PublicTrust>, mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(id.clone());
     let span = telemetry::request_span(&id.0, request.method().as_str(), request.uri().path());
@@ -60,6 +64,9 @@ pub async fn secure(mut request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if public.is_given() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT_SECURITY));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&id.0) {

@@ -22,6 +22,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::get;
 
+use crate::tls::PublicTrust;
+
 pub use front::{DemoNote, DoorLine};
 pub use health::Readiness;
 pub use monitor::{Asker, Monitor};
@@ -43,6 +45,8 @@ pub struct Web {
     pub demo: Option<Arc<DemoNote>>,
     /// Whether the appliance takes logins now.
     pub readiness: Readiness,
+    /// Whether browsers believe its certificate without anything being installed, at the moment.
+    pub public_trust: PublicTrust,
     /// How workstations come to trust it.
     pub trust: Trust,
 }
@@ -62,6 +66,6 @@ pub fn router(web: Web) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(web.public_trust.clone(), headers::secure))
         .with_state(web)
 }

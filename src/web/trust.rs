@@ -17,8 +17,8 @@ use crate::tls::Anchor;
 /// What the pages tell. Cheap to clone.
 #[derive(Clone)]
 pub struct Trust {
-    /// The own authority's certificate.
-    pub authority: Option<Arc<Anchor>>,
+    /// The own authority's certificate, at the moment.
+    pub authority: Arc<dyn Fn() -> Option<Anchor> + Send + Sync>,
     /// Where workstations find this appliance: `sql.corp.example`, or `sql.corp.example:8443`.
     pub host: Arc<str>,
     /// Who signed the certificate that is shown at the moment.
@@ -48,11 +48,12 @@ struct TrustPage<'a> {
 /// `GET /trust/`
 pub async fn page(State(web): State<Web>, request: RequestId) -> Response {
     let trust = &web.trust;
+    let authority = (trust.authority)();
     let page = TrustPage {
         appliance: &web.appliance,
         host: &trust.host,
         signed_by: (trust.signed_by)(),
-        authority: trust.authority.as_deref(),
+        authority: authority.as_ref(),
     };
     match page.render() {
         Ok(html) => Html(html).into_response(),
@@ -84,11 +85,11 @@ pub async fn in_cer(State(web): State<Web>, request: RequestId) -> Response {
 }
 
 async fn file(web: &Web, request: RequestId, kind: &str, ending: &str, content: fn(&Anchor) -> Vec<u8>) -> Response {
-    let Some(anchor) = web.trust.authority.as_deref() else {
+    let Some(anchor) = (web.trust.authority)() else {
         return problem::not_found(request).await.into_response();
     };
     let name = format!("attachment; filename=\"gatehouse-authority-{}.{ending}\"", anchor.short());
     let facts: [(HeaderName, String); 2] =
         [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)];
-    (StatusCode::OK, facts, content(anchor)).into_response()
+    (StatusCode::OK, facts, content(&anchor)).into_response()
 }

@@ -307,3 +307,32 @@ async fn a_servers_certificate_is_shown_and_pinned_only_when_that_was_agreed_to(
     assert_eq!(both.status.code(), Some(2), "one rule at a time");
     tasks.stop();
 }
+
+/// What only the program itself does; the service behind it has tests of its own.
+#[tokio::test]
+async fn a_signing_request_goes_into_a_file_or_a_pipe_and_a_new_authority_is_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let out = folder.path().join("request.pem");
+    let named = "--set=appliance.names=sql.corp.example";
+    let request = ["certificate", "request", named, "--rsa", "2048", "--out", out.to_str().unwrap()];
+    let told = done(&data, &request, "").await;
+    assert!(told.contains("sql.corp.example"), "{told}");
+    assert!(std::fs::read_to_string(&out).unwrap().starts_with("-----BEGIN CERTIFICATE REQUEST-----"));
+    let pem = done(&data, &["certificate", "request", named], "").await;
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----"), "nothing else: {pem}");
+
+    let list = json(&data, &["certificate", "list", named], "").await;
+    assert_eq!((list["request_waits"].as_bool(), list["authority"].is_null()), (Some(true), true));
+    assert_eq!(list["sources"].as_array().unwrap().len(), 4);
+    assert!(refused(&data, &["certificate", "new-authority", named], "").await.contains("--yes"));
+    let list = json(&data, &["certificate", "new-authority", named, "--yes"], "").await;
+    assert!(list["authority"]["may_sign_for"].as_str().unwrap().contains("sql.corp.example"));
+    let told = done(&data, &["certificate", "list", named], "").await;
+    assert!(told.contains("own authority") && told.contains("a request waits"), "{told}");
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let text = refused(&data, &["certificate", "import", named, key.to_str().unwrap()], "").await;
+    assert!(text.contains("has a private key in it"), "{text}");
+    done(&data, &["certificate", "remove", named, "--yes"], "").await;
+}

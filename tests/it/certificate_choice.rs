@@ -1,5 +1,6 @@
 //! Which of several certificates is shown: files before the others, the own authority whenever nothing else will do.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -231,6 +232,50 @@ async fn what_any_source_puts_in_is_shown_at_once_and_the_preferred_wins() {
     let origins: Vec<Origin> = shown.statuses().iter().map(|status| status.origin).collect();
     assert_eq!(origins, [Origin::Files, Origin::Imported, Origin::Acme, Origin::Authority]);
     tasks.drain(&*clock, DAY).await.unwrap();
+}
+
+/// `openssl pkcs12 -export`, with today's ciphers and with those of old Windows versions.
+#[tokio::test]
+async fn a_pkcs12_file_is_shown_with_its_chain_and_a_wrong_password_is_told() {
+    let (folder, files, clock) = (tempfile::tempdir().unwrap(), Files::new(), ManualClock::starting_at(NOW));
+    files.write(&[NAME], NOW);
+    let pfx = files.folder.path().join("certificate.pfx");
+    let export = |kind: &[&str], password: &str| {
+        let output = std::process::Command::new("openssl")
+            .args(["pkcs12", "-export", "-passout", &format!("pass:{password}"), "-name", "gatehouse", "-inkey"])
+            .args([&files.key(), Path::new("-in"), &files.certificate(), Path::new("-out"), &pfx])
+            .args(kind)
+            .output()
+            .expect("openssl is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let settings = |password: Option<&str>| config::Tls {
+        pkcs12_file: Some(pfx.clone()),
+        pkcs12_password: password.map(gatehouse::domain::Secret::new),
+        ..config::Tls::default()
+    };
+    let store = store(folder.path());
+    for (kind, password) in
+        [(&[][..], "correct horse"), (&["-legacy"], "correct horse"), (&["-keypbe", "NONE", "-certpbe", "NONE"], "")]
+    {
+        export(kind, password);
+        let (shown, health) = shown(&store, &settings(Some(password)), &*clock).await;
+        assert_eq!((shown.active(), health.problems()), (Origin::Files, Vec::new()), "{kind:?}");
+        assert_eq!(shown.certificates().current().chain().len(), 2);
+        handshake(&shown.configs().https, client(&files.root.pem(), NOW, &[]), NAME).await.unwrap();
+    }
+    for kind in [&[][..], &["-legacy"]] {
+        export(kind, "correct horse");
+        for wrong in [None, Some("battery staple")] {
+            let (shown, health) = shown(&store, &settings(wrong), &*clock).await;
+            assert_eq!(shown.active(), Origin::Authority);
+            let text = said(&health, "tls.files");
+            assert!(text.contains("certificate.pfx: the password does not open it"), "{text}");
+        }
+    }
+    std::fs::write(&pfx, "no such thing").unwrap();
+    let (_, health) = shown(&store, &settings(None), &*clock).await;
+    assert!(said(&health, "tls.files").contains("cannot be read as PKCS#12"), "{health:?}");
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use gatehouse::domain::Timestamp;
-use gatehouse::tls::{Anchor, Root};
+use gatehouse::tls::{Anchor, PublicTrust, Root};
 use gatehouse::web::{DemoNote, DoorLine, Readiness, SignedBy, Trust, Web, router};
 use tower::ServiceExt as _;
 
@@ -17,13 +17,15 @@ fn web(demo: Option<DemoNote>) -> Web {
         doors: Arc::new(vec![DoorLine { port: 1433, answers: "SQL" }]),
         demo: demo.map(Arc::new),
         readiness,
+        public_trust: PublicTrust::default(),
         trust: trust(SignedBy::Own),
     }
 }
 
 fn trust(signed_by: SignedBy) -> Trust {
     let root = Root::create("Contoso <b>root</b>", Timestamp::from_millis(1_795_000_000_000)).unwrap();
-    let authority = Some(Arc::new(Anchor::read(root.certificate_der()).unwrap()));
+    let anchor = Anchor::read(root.certificate_der()).unwrap();
+    let authority = Arc::new(move || Some(anchor.clone()));
     Trust { authority, host: "sql.corp.example".into(), signed_by: Arc::new(move || signed_by.clone()) }
 }
 
@@ -57,7 +59,7 @@ async fn the_demos_front_page_names_the_account_and_the_database() {
 #[tokio::test]
 async fn the_page_about_trust_shows_the_fingerprint_and_every_way_to_install_the_authority() {
     let web = web(None);
-    let authority = web.trust.authority.clone().unwrap();
+    let authority = (web.trust.authority)().unwrap();
     let front = text(ask(web.clone(), "GET", "/").await).await;
     assert!(front.contains("href=\"/trust/\""), "the front page leads there");
     let page = text(ask(web, "GET", "/trust/").await).await;
@@ -85,7 +87,7 @@ async fn the_page_about_trust_shows_the_fingerprint_and_every_way_to_install_the
 #[tokio::test]
 async fn the_authoritys_certificate_is_handed_out_in_both_forms() {
     let web = web(None);
-    let authority = web.trust.authority.clone().unwrap();
+    let authority = (web.trust.authority)().unwrap();
     for (path, kind, ending) in [
         ("/trust/authority.pem", "application/pem-certificate-chain", "pem"),
         ("/trust/authority.crt", "application/x-x509-ca-cert", "crt"),
@@ -98,11 +100,11 @@ async fn the_authoritys_certificate_is_handed_out_in_both_forms() {
         assert_eq!(response.headers()[header::CONTENT_DISPOSITION], name.as_str());
         let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
         assert_eq!(body.starts_with(b"-----BEGIN CERTIFICATE-----"), ending == "pem");
-        assert_eq!(Anchor::read(&body).unwrap(), *authority);
+        assert_eq!(Anchor::read(&body).unwrap(), authority);
     }
     let response = ask(web.clone(), "GET", "/trust").await;
     assert_eq!(response.headers()[header::LOCATION], "/trust/");
-    let none = Web { trust: Trust { authority: None, ..web.trust.clone() }, ..web };
+    let none = Web { trust: Trust { authority: Arc::new(|| None), ..web.trust.clone() }, ..web };
     assert_eq!(ask(none, "GET", "/trust/authority.pem").await.status(), StatusCode::NOT_FOUND);
 }
 
@@ -126,6 +128,19 @@ async fn every_answer_carries_the_security_headers_and_a_request_id() {
         assert_eq!(headers["x-request-id"].len(), 32, "{path}");
         assert!(!headers.contains_key(header::SERVER), "no banner");
     }
+}
+
+/// A browser that once got it would refuse any other certificate for months.
+#[tokio::test]
+async fn browsers_are_told_to_insist_on_https_only_while_the_certificate_is_publicly_trusted() {
+    let web = web(None);
+    let told = async |path| ask(web.clone(), "GET", path).await.headers().get("strict-transport-security").cloned();
+    assert_eq!(told("/").await, None);
+    web.public_trust.set(true);
+    assert_eq!(told("/").await.unwrap(), "max-age=15552000");
+    assert!(told("/nowhere").await.is_some());
+    web.public_trust.set(false);
+    assert_eq!(told("/").await, None);
 }
 
 #[tokio::test]

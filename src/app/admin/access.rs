@@ -45,6 +45,7 @@ impl AdminRequest {
             Self::Grant(request) => request.need(),
             Self::Session(request) => request.need(),
             Self::SetUpCode => Need::Change,
+            Self::Certificate(request) => request.need(),
         }
     }
 
@@ -61,6 +62,7 @@ impl AdminRequest {
             Self::Grant(_) => "grant",
             Self::Session(_) => "session",
             Self::SetUpCode => "set-up",
+            Self::Certificate(_) => "certificate",
         }
     }
 }

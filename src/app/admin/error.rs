@@ -6,6 +6,8 @@ use crate::audit::AuditError;
 use crate::domain::Side;
 use crate::estate::EstateError;
 use crate::identity::{IdentityError, SetUpError};
+use crate::store::StoreError;
+use crate::tls::{ImportError, ShownError};
 use crate::upstream::ConnectError;
 
 /// Why a request was not done.
@@ -41,6 +43,18 @@ pub enum AdminError {
     /// An id that cannot be one. The operator's side.
     #[error("{0:?} is not the id of a {1}")]
     NotAnId(String, &'static str),
+    /// A certificate was not requested or imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The own authority failed.
+    #[error(transparent)]
+    Certificates(#[from] ShownError),
+    /// The store could not be read. The appliance's side.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authority's certificate could not be written beside the data. The operator's side.
+    #[error("the authority is in use, but its certificate could not be written beside the data")]
+    File(#[source] std::io::Error),
     /// The audit could not be written, so it was not done. The appliance's side.
     #[error("nothing was done, because the audit could not be written")]
     Audit(#[from] AuditError),
@@ -54,7 +68,9 @@ impl AdminError {
             Self::SetUp(error) => error.side(),
             Self::Estate(error) => error.side(),
             Self::Connect(error) => error.side(),
-            Self::Audit(_) => Side::Appliance,
+            Self::Import(error) => error.side(),
+            Self::Certificates(error) => error.side(),
+            Self::Audit(_) | Self::Store(_) => Side::Appliance,
             _ => Side::Operator,
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod access;
 mod account;
+mod certificate;
 mod database;
 mod device;
 mod error;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use account::{AccountRequest, AccountView, Expiry, ResetLinkView};
+pub use certificate::{
+    AuthorityView, CertificateRequest, Certificates, CertificatesView, LeafView, SigningRequestView, SourceView,
+};
 pub use database::{DatabaseRequest, DatabaseView};
 pub use device::{DeviceRequest, DeviceView};
 pub use error::{AdminError, Refusal};
@@ -43,6 +47,7 @@ use crate::domain::Timestamp;
 use crate::estate::Estate;
 use crate::identity::Identity;
 use crate::platform::Clock;
+use crate::store::Store;
 use crate::upstream::Dialer;
 
 /// The administration service. Clones are handles to the same service.
@@ -54,6 +59,8 @@ pub struct Admin {
     clock: Arc<dyn Clock>,
     dialer: Dialer,
     sessions: Option<Arc<dyn LiveSessions>>,
+    store: Store,
+    certificates: Certificates,
 }
 
 /// What the service is asked for.
@@ -80,6 +87,8 @@ pub enum AdminRequest {
     Session(SessionRequest),
     /// A new code for set-up.
     SetUpCode,
+    /// About the appliance's own certificates.
+    Certificate(CertificateRequest),
 }
 
 /// What the service answers.
@@ -126,6 +135,10 @@ pub enum AdminResponse {
     SetUpCode(SetUpCodeView),
     /// A link that sets a password.
     ResetLink(ResetLinkView),
+    /// Where the appliance's certificates come from.
+    Certificates(CertificatesView),
+    /// A request for a certificate.
+    SigningRequest(SigningRequestView),
     /// So many sessions were ended.
     Ended {
         /// How many.
@@ -135,9 +148,15 @@ pub enum AdminResponse {
 
 impl Admin {
     /// The service over the opened state; `sessions` where an appliance runs.
-    pub fn new(state: &State, clock: Arc<dyn Clock>, dialer: Dialer, sessions: Option<Arc<dyn LiveSessions>>) -> Self {
-        let State { identity, estate, audit, .. } = state.clone();
-        Self { identity, estate, audit, clock, dialer, sessions }
+    pub fn new(
+        state: &State,
+        clock: Arc<dyn Clock>,
+        dialer: Dialer,
+        sessions: Option<Arc<dyn LiveSessions>>,
+        certificates: Certificates,
+    ) -> Self {
+        let State { identity, estate, audit, store, .. } = state.clone();
+        Self { identity, estate, audit, clock, dialer, sessions, store, certificates }
     }
 
     /// Does what `actor` asks for, if it may.
@@ -154,6 +173,7 @@ impl Admin {
             AdminRequest::Grant(request) => self.grant(actor, request).await,
             AdminRequest::Session(request) => self.session(actor, request).await,
             AdminRequest::SetUpCode => self.set_up_code(actor).await,
+            AdminRequest::Certificate(request) => self.certificate(actor, request).await,
         }
     }
 }

@@ -2,4 +2,4 @@
 
 mod publish;
 
-pub(super) use publish::{host, publish};
+pub(super) use publish::{host, publish, write};

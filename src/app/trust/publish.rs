@@ -19,8 +19,10 @@ const HTTPS: u16 = 443;
 pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> anyhow::Result<Trust> {
     let anchor = Anchor::read(shown.authority().root_pem().as_bytes())?;
     let file = Layout::of(data_dir).authority();
-    files::write_public(&file, anchor.pem().as_bytes()).with_context(|| format!("{}", file.display()))?;
+    write(&file, &anchor).with_context(|| format!("{}", file.display()))?;
     tracing::info!(sha256 = anchor.sha256(), file = %file.display(), "workstations trust this authority");
+    let of = shown.clone();
+    let authority = move || Anchor::read(of.authority().root_pem().as_bytes()).ok();
     let shown = shown.clone();
     let signed_by = move || {
         let issuer = || shown.certificates().current().facts().issuer.clone();
@@ -30,7 +32,12 @@ pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> a
             _ => SignedBy::Other(issuer()),
         }
     };
-    Ok(Trust { authority: Some(Arc::new(anchor)), host: host.into(), signed_by: Arc::new(signed_by) })
+    Ok(Trust { authority: Arc::new(authority), host: host.into(), signed_by: Arc::new(signed_by) })
+}
+
+/// Writes the authority's certificate, for whoever may read the data folder.
+pub(in crate::app) fn write(file: &Path, anchor: &Anchor) -> std::io::Result<()> {
+    files::write_public(file, anchor.pem().as_bytes())
 }
 
 /// Where workstations find HTTPS: the appliance's first name, with the port where it is not the usual one.

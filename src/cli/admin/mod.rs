@@ -1,9 +1,11 @@
-//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions; one file a noun.
+//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions, certificates; one file
+//! a noun.
 //!
 //! A noun turns its arguments into requests to the administration service. [`reach`] brings them there: to the running
 //! appliance through its socket, or to the data folder while it is stopped. [`show`] prints the answers.
 
 mod account;
+mod certificate;
 mod database;
 mod device;
 mod grant;
@@ -59,6 +61,9 @@ enum Noun {
     /// Live sessions of the running appliance
     #[command(subcommand)]
     Session(session::Command),
+    /// The certificates that the appliance shows
+    #[command(subcommand)]
+    Certificate(certificate::Command),
 }
 
 impl Admin {
@@ -74,6 +79,7 @@ impl Admin {
             Noun::Database(command) => command.run(&mut reach, self.json),
             Noun::Grant(command) => command.run(&mut reach, self.json),
             Noun::Session(command) => command.run(&mut reach, self.json),
+            Noun::Certificate(command) => command.run(&mut reach, self.json),
         }
     }
 }

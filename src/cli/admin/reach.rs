@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use crate::app::admin::access::Need;
-use crate::app::admin::{Admin, AdminRequest, AdminResponse, Refusal};
+use crate::app::admin::{Admin, AdminRequest, AdminResponse, Certificates, Refusal};
 use crate::app::control::{Client, ControlRequest, ControlResponse};
 use crate::app::{Layout, State};
 use crate::audit::Actor;
@@ -74,7 +74,8 @@ impl Stopped {
             ));
         }
         let dialer = Dialer::new(clock.clone(), config.gateway.dial_timeout);
-        let admin = Admin::new(&state, clock, dialer, None);
+        let certificates = Certificates { appliance: config.appliance.clone(), tls: config.tls.clone(), running: None };
+        let admin = Admin::new(&state, clock, dialer, None, certificates);
         Ok(Self { runtime, admin })
     }
 

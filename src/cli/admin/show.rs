@@ -1,5 +1,6 @@
 //! How answers are printed: as JSON, or for people.
 
+use super::certificate;
 use super::table::{facts, facts_to, table};
 use crate::app::admin::{
     AccountView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName, GroupView, MetView, PassView,
@@ -39,6 +40,8 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
             facts([("account", view.account.clone()), ("expires", view.expires.clone())]);
             once("the link's address is the appliance's, and then /reset/ and this", &view.secret);
         }
+        AdminResponse::Certificates(view) => certificate::show_list(view),
+        AdminResponse::SigningRequest(view) => certificate::show_request(view),
         AdminResponse::Ended { count } => output::line(format_args!("{count} ended")),
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatehouse::app::State;
-use gatehouse::app::admin::{Admin, LiveSessions};
+use gatehouse::app::admin::{Admin, Certificates, LiveSessions};
 use gatehouse::audit::Actor;
 use gatehouse::config::Config;
 use gatehouse::domain::{AccountId, Event, GroupId, Name, Principal, Role, Secret, Timestamp};
@@ -28,27 +28,38 @@ pub struct House {
     pub state: State,
     pub clock: Arc<ManualClock>,
     pub folder: TempDir,
+    pub config: Config,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl House {
     pub fn build() -> Self {
-        Self::build_with(|_| {})
+        Self::build_at(Timestamp::parse_rfc3339("2027-03-01T08:00:00Z").unwrap(), |_| {})
     }
 
     /// With other settings than the defaults.
     pub fn build_with(set: impl FnOnce(&mut Config)) -> Self {
+        Self::build_at(Timestamp::parse_rfc3339("2027-03-01T08:00:00Z").unwrap(), set)
+    }
+
+    /// With a clock that stands at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self::build_at(now, |_| {})
+    }
+
+    fn build_at(now: Timestamp, set: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.appliance.data_dir = folder.path().join("data");
+        config.appliance.names = ["sql.corp.example", "localhost"].map(str::to_owned).to_vec();
         config.keys.master_key_file = folder.path().join("master.key");
         set(&mut config);
-        let clock = ManualClock::starting_at(Timestamp::parse_rfc3339("2027-03-01T08:00:00Z").unwrap());
+        let clock = ManualClock::starting_at(now);
         let (state, _) = State::open(&config, clock.clone()).unwrap();
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         let list = Arc::clone(&events);
         state.events.listen(move |event| list.lock().unwrap().push(event.clone()));
-        Self { state, clock, folder, events }
+        Self { state, clock, folder, config, events }
     }
 
     pub fn identity(&self) -> &Identity {
@@ -57,7 +68,9 @@ impl House {
 
     pub fn admin(&self, sessions: Option<Arc<dyn LiveSessions>>) -> Admin {
         let dialer = Dialer::new(self.clock.clone(), Duration::from_secs(5));
-        Admin::new(&self.state, self.clock.clone(), dialer, sessions)
+        let Config { appliance, tls, .. } = self.config.clone();
+        let certificates = Certificates { appliance, tls, running: None };
+        Admin::new(&self.state, self.clock.clone(), dialer, sessions, certificates)
     }
 
     pub fn now(&self) -> Timestamp {
