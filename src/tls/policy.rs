@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs, aws_lc_rs::cipher_suite as suite};
+use rustls::crypto::aws_lc_rs::{self, cipher_suite as suite, kx_group as group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::version::{TLS12, TLS13};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
@@ -31,11 +32,14 @@ impl ServerConfigs {
     }
 }
 
-/// The one provider of cryptography, cut down to `SUITES`.
+/// The one provider of cryptography, cut down to `SUITES` and `GROUPS`.
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider { cipher_suites: SUITES.to_vec(), ..aws_lc_rs::default_provider() })
+    let (cipher_suites, kx_groups) = (SUITES.to_vec(), GROUPS.to_vec());
+    Arc::new(CryptoProvider { cipher_suites, kx_groups, ..aws_lc_rs::default_provider() })
 }
 
+/// What all three share: no certificate is asked of clients, who sign in by other means; no OCSP answer is stapled, since
+/// short-lived certificates need none, drivers ask for none, and public authorities have stopped giving any.
 fn config(certificates: &Arc<Certificates>, policy: &Policy) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(policy.versions)?
@@ -84,6 +88,17 @@ const HTTPS: Policy = Policy {
     resumption: true,
 };
 
+/// How keys are agreed on, the same in all three; with TLS 1.2 the elliptic curves alone.
+const GROUPS: &[&dyn SupportedKxGroup] = &[
+    // What is recorded today is not read by tomorrow's quantum computers. Browsers and new drivers offer it.
+    group::X25519MLKEM768,
+    // Everybody else of the last ten years.
+    group::X25519,
+    // Windows without X25519, and where rules demand NIST's curves.
+    group::SECP256R1,
+    group::SECP384R1,
+];
+
 /// Forward secrecy and authenticated encryption only, the same in all three. AES-256 leads: it is as fast as AES-128
 /// on any processor of the last ten years, and auditors ask for it.
 const SUITES: &[SupportedCipherSuite] = &[
@@ -91,11 +106,12 @@ const SUITES: &[SupportedCipherSuite] = &[
     suite::TLS13_AES_128_GCM_SHA256,
     // For workstations without AES in hardware.
     suite::TLS13_CHACHA20_POLY1305_SHA256,
-    // For the appliance's own certificates, which are ECDSA.
+    // For the appliance's own certificates and ACME's, which are ECDSA.
     suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
     suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    // For certificates from a company's authority, which are RSA more often than not.
+    // For certificates from a company's authority, which are RSA more often than not, and for clients that have no ECDSA, which get
+    // the own authority's second certificate.
     suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
     suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,

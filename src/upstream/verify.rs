@@ -10,6 +10,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use super::error::ConnectError;
 use super::met::Verdict;
@@ -81,6 +83,13 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Verdict, Error> {
         let name = self.name.as_ref().unwrap_or(name);
+        if let Some(bits) = too_short(leaf) {
+            // The handshake would fail all the same, and say less.
+            return Err(Error::General(format!(
+                "its RSA key has {bits} bits, and no key under {SHORTEST_RSA} is taken, pinned or not (SQL Server 2016 and older make \
+                 themselves such certificates): give the SQL Server another one"
+            )));
+        }
         match &self.belief {
             Belief::System(verifier) => {
                 verifier.verify_server_cert(leaf, rest, name, &[], now).map(|_| Verdict::SystemRoots)
@@ -145,6 +154,18 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
+/// The length of a certificate's RSA key in bits, where no signature of it is taken.
+fn too_short(certificate: &CertificateDer<'_>) -> Option<usize> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    match parsed.public_key().parsed().ok()? {
+        PublicKey::RSA(key) => Some(key.key_size()).filter(|bits| *bits < SHORTEST_RSA),
+        _ => None,
+    }
+}
+
+/// The shortest RSA key, in bits, whose signatures rustls takes.
+const SHORTEST_RSA: usize = 2048;
+
 /// The name of a server as TLS takes it: a DNS name or an IP address.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, ConnectError> {
     ServerName::try_from(host.trim_end_matches('.').to_owned())
@@ -180,8 +201,10 @@ fn folded(sha256: &str) -> Result<String, ConnectError> {
 /// Why a certificate is not believed, for an administrator.
 fn in_words(error: &Error) -> String {
     use CertificateError as Why;
-    let Error::InvalidCertificate(why) = error else {
-        return error.to_string();
+    let why = match error {
+        Error::InvalidCertificate(why) => why,
+        Error::General(text) => return text.clone(),
+        other => return other.to_string(),
     };
     match why {
         Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),

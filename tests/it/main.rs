@@ -54,6 +54,7 @@ mod sample_server;
 mod sample_wire;
 mod second_factor;
 mod set_up;
+mod short_keys;
 mod sign_in;
 mod store;
 mod support;
