@@ -12,7 +12,7 @@ use super::admin::{Admin, Certificates, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::state::State;
-use super::{set_up, trust, upkeep};
+use super::{set_up, trust, upkeep, workstations};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
@@ -25,6 +25,7 @@ use crate::telemetry::{Health, Metrics};
 use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown, Status};
 use crate::upstream::Dialer;
 use crate::web::{DemoNote, Monitor, Readiness, Web, router};
+use crate::workstation::Workstations;
 
 /// How long background tasks may take to end once the sessions are gone.
 const LAST_TASKS: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ pub struct Appliance {
     vital: Arc<Vital>,
     metrics: Metrics,
     challenges: Challenges,
+    workstations: Workstations,
     clock: Arc<dyn Clock>,
     /// What takes new work: listeners, the control socket. Stops first.
     intake: Tasks,
@@ -105,6 +107,8 @@ impl Appliance {
         if demo.is_none() {
             set_up::begin(config, &state, &bound.https(), &background).await?;
         }
+        let workstations =
+            workstations::open(&state, config, &bound.sql(), &bound.https(), &certificate, Arc::clone(&clock)).await?;
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
         let host = trust::host(&config.appliance.names, &bound.https());
@@ -149,7 +153,19 @@ impl Appliance {
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);
-        Ok(Self { state, gateway, certificate, doors, vital, metrics, challenges, clock, intake, background })
+        Ok(Self {
+            state,
+            gateway,
+            certificate,
+            doors,
+            vital,
+            metrics,
+            challenges,
+            workstations,
+            clock,
+            intake,
+            background,
+        })
     }
 
     /// The addresses where SQL clients alone are served, with their real ports.
@@ -195,6 +211,11 @@ impl Appliance {
     /// The state and the services over it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// What workstations are told.
+    pub fn workstations(&self) -> &Workstations {
+        &self.workstations
     }
 
     /// The live sessions.

@@ -10,6 +10,7 @@ mod set_up;
 pub mod state;
 pub mod trust;
 mod upkeep;
+mod workstations;
 
 pub use appliance::Appliance;
 pub use set_up::links as set_up_links;

@@ -13,6 +13,7 @@ use crate::identity::{self, Identity};
 use crate::platform::{Clock, files};
 use crate::store::{self, OpenReport, Store, StoreError, StoreOptions, TableInfo};
 use crate::tls;
+use crate::workstation::{self, Integrations};
 
 /// The state and the services over it.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct State {
     pub identity: Identity,
     /// What is behind the appliance.
     pub estate: Estate,
+    /// Services beside the databases.
+    pub integrations: Integrations,
 }
 
 /// Where things are in the data folder.
@@ -84,8 +87,9 @@ impl State {
         let audit = Audit::open_signed(&layout.audit(), key, Arc::clone(&clock))?;
         let events = Events::new();
         let identity = Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), config)?;
-        let estate = Estate::open(store.clone(), audit.clone(), clock, events.clone());
-        Ok((Self { store, audit, events, identity, estate }, report))
+        let estate = Estate::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone());
+        let integrations = Integrations::open(store.clone(), audit.clone(), clock, events.clone());
+        Ok((Self { store, audit, events, identity, estate, integrations }, report))
     }
 }
 
@@ -106,5 +110,5 @@ const SIGNING: (&str, &[u8]) = ("audit.signing", b"1");
 
 /// Every table of this version.
 pub fn tables() -> Vec<TableInfo> {
-    [identity::tables(), estate::tables(), tls::tables()].concat()
+    [identity::tables(), estate::tables(), tls::tables(), workstation::tables()].concat()
 }

@@ -23,6 +23,7 @@ mod setting;
 mod sign_in;
 mod size;
 mod tls;
+mod workstation;
 
 use std::path::Path;
 
@@ -43,6 +44,7 @@ pub use set_up::SetUp;
 pub use sign_in::{SecondFactor, SignIn};
 pub use size::Size;
 pub use tls::Tls;
+pub use workstation::Workstation;
 
 use section::{Objections as _, Raw, Refused, Section};
 
@@ -107,6 +109,8 @@ sections! {
     sign_in: SignIn;
     /// The first administrator.
     setup: SetUp;
+    /// What workstations are told.
+    workstation: Workstation;
     /// What it writes about itself.
     log: Log;
 }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, RwLock};
 
-use super::{AccountId, DatabaseId, DeviceId, GrantId, GroupId, PassId, ServerId, TokenId, WebSessionId};
+use super::{
+    AccountId, DatabaseId, DeviceId, GrantId, GroupId, IntegrationId, PassId, ServerId, TokenId, WebSessionId,
+};
 
 /// A change that is durable already. Whoever listens re-checks what depends on it; nothing is carried but the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Event {
     DatabaseChanged(DatabaseId),
     /// A server's address or TLS rule changed, or it is gone.
     ServerChanged(ServerId),
+    /// A service beside the databases was added, changed or removed.
+    IntegrationChanged(IntegrationId),
 }
 
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;

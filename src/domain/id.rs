@@ -68,4 +68,8 @@ ids! {
     FactorId,
     /// A program that somebody let in by OAuth.
     ProgramId,
+    /// An appliance: the same for as long as its state lives, whatever its name.
+    ApplianceId,
+    /// A service beside the databases that workstations are told of.
+    IntegrationId,
 }

@@ -14,8 +14,8 @@ pub mod time;
 pub use access::{AccessLevel, Role};
 pub use event::{Event, Events};
 pub use id::{
-    AccountId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, PassId, ProgramId, ServerId, SessionId, TokenId,
-    WebSessionId,
+    AccountId, ApplianceId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, PassId, ProgramId,
+    ServerId, SessionId, TokenId, WebSessionId,
 };
 pub use name::{Name, NameError};
 pub use network::Network;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::domain::Secret;
+use crate::domain::host::is_host;
 
 /// Where a program connects, as whom, and what it believes there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +89,4 @@ impl Connection {
     pub fn without_password(&self) -> Self {
         Self { password: None, ..self.clone() }
     }
-}
-
-/// Letters, digits, dots, hyphens and underscores; or an address. None of them means anything in any format.
-fn is_host(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.len() <= 253 && text.chars().all(plain))
 }

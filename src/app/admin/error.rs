@@ -9,6 +9,7 @@ use crate::identity::{IdentityError, SetUpError};
 use crate::store::StoreError;
 use crate::tls::{ImportError, ShownError};
 use crate::upstream::ConnectError;
+use crate::workstation::integrations::IntegrationError;
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum AdminError {
     /// The estate refused it.
     #[error(transparent)]
     Estate(#[from] EstateError),
+    /// A service beside the databases was not kept as asked.
+    #[error(transparent)]
+    Integration(#[from] IntegrationError),
     /// The SQL Server could not be reached, or shows no certificate.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -67,6 +71,7 @@ impl AdminError {
             Self::Identity(error) => error.side(),
             Self::SetUp(error) => error.side(),
             Self::Estate(error) => error.side(),
+            Self::Integration(error) => error.side(),
             Self::Connect(error) => error.side(),
             Self::Import(error) => error.side(),
             Self::Certificates(error) => error.side(),

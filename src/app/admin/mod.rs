@@ -12,6 +12,7 @@ mod device;
 mod error;
 mod grant;
 mod group;
+mod integration;
 mod live;
 mod login_check;
 mod pass;
@@ -34,6 +35,7 @@ pub use device::{DeviceRequest, DeviceView};
 pub use error::{AdminError, Refusal};
 pub use grant::{GrantRequest, GrantView, GranteeName};
 pub use group::{GroupRequest, GroupView, MemberName};
+pub use integration::{AudienceName, CheckView, IntegrationRequest, IntegrationView};
 pub use pass::{PassRequest, PassView};
 pub use secret::SentSecret;
 pub use server::{CertificateView, MetView, ServerRequest, ServerView};
@@ -49,12 +51,14 @@ use crate::identity::Identity;
 use crate::platform::Clock;
 use crate::store::Store;
 use crate::upstream::Dialer;
+use crate::workstation::Integrations;
 
 /// The administration service. Clones are handles to the same service.
 #[derive(Clone)]
 pub struct Admin {
     identity: Identity,
     estate: Estate,
+    integrations: Integrations,
     audit: Audit,
     clock: Arc<dyn Clock>,
     dialer: Dialer,
@@ -83,6 +87,8 @@ pub enum AdminRequest {
     Database(DatabaseRequest),
     /// About grants.
     Grant(GrantRequest),
+    /// About services beside the databases.
+    Integration(IntegrationRequest),
     /// About live sessions.
     Session(SessionRequest),
     /// A new code for set-up.
@@ -129,6 +135,10 @@ pub enum AdminResponse {
     Grant(GrantView),
     /// Grants.
     Grants(Vec<GrantView>),
+    /// A service beside the databases, as it is now.
+    Integration(IntegrationView),
+    /// Services beside the databases.
+    Integrations(Vec<IntegrationView>),
     /// Live sessions.
     Sessions(Vec<SessionView>),
     /// A code for set-up.
@@ -155,8 +165,8 @@ impl Admin {
         sessions: Option<Arc<dyn LiveSessions>>,
         certificates: Certificates,
     ) -> Self {
-        let State { identity, estate, audit, store, .. } = state.clone();
-        Self { identity, estate, audit, clock, dialer, sessions, store, certificates }
+        let State { identity, estate, integrations, audit, store, .. } = state.clone();
+        Self { identity, estate, integrations, audit, clock, dialer, sessions, store, certificates }
     }
 
     /// Does what `actor` asks for, if it may.
@@ -171,6 +181,7 @@ impl Admin {
             AdminRequest::Server(request) => self.server(actor, request).await,
             AdminRequest::Database(request) => self.database(actor, request).await,
             AdminRequest::Grant(request) => self.grant(actor, request).await,
+            AdminRequest::Integration(request) => self.integration(actor, request).await,
             AdminRequest::Session(request) => self.session(actor, request).await,
             AdminRequest::SetUpCode => self.set_up_code(actor).await,
             AdminRequest::Certificate(request) => self.certificate(actor, request).await,

@@ -115,6 +115,11 @@ impl BoundDoors {
         self.https.addresses()
     }
 
+    /// The addresses for SQL clients alone, with their real ports.
+    pub(super) fn sql(&self) -> Vec<SocketAddr> {
+        self.sql.addresses()
+    }
+
     /// Serves them in the background, until the tasks behind are told to stop. `wanted` is what was to be bound.
     pub(super) fn serve(self, behind: &Behind, wanted: &Listen, arrivals: &Arrivals, silence: Duration) -> Doors {
         let Self { sql, https, http, metrics } = self;

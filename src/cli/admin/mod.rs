@@ -11,6 +11,8 @@ mod device;
 mod grant;
 mod group;
 mod input;
+mod integration;
+mod integration_show;
 mod pass;
 pub(super) mod reach;
 mod server;
@@ -58,6 +60,9 @@ enum Noun {
     /// Who may use which database, and through which SQL login
     #[command(subcommand)]
     Grant(grant::Command),
+    /// Services beside the databases that workstations are told of
+    #[command(subcommand)]
+    Integration(integration::Command),
     /// Live sessions of the running appliance
     #[command(subcommand)]
     Session(session::Command),
@@ -78,6 +83,7 @@ impl Admin {
             Noun::Server(command) => command.run(&mut reach, self.json),
             Noun::Database(command) => command.run(&mut reach, self.json),
             Noun::Grant(command) => command.run(&mut reach, self.json),
+            Noun::Integration(command) => command.run(&mut reach, self.json),
             Noun::Session(command) => command.run(&mut reach, self.json),
             Noun::Certificate(command) => command.run(&mut reach, self.json),
         }

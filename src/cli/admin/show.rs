@@ -1,6 +1,7 @@
 //! How answers are printed: as JSON, or for people.
 
 use super::certificate;
+use super::integration_show;
 use super::table::{facts, facts_to, table};
 use crate::app::admin::{
     AccountView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName, GroupView, MetView, PassView,
@@ -34,6 +35,8 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Databases(views) => databases(views),
         AdminResponse::Grant(view) => grant(view),
         AdminResponse::Grants(views) => grants(views),
+        AdminResponse::Integration(view) => integration_show::one(view),
+        AdminResponse::Integrations(views) => integration_show::all(views),
         AdminResponse::Sessions(views) => sessions(views),
         AdminResponse::SetUpCode(view) => once("set-up code", &view.code),
         AdminResponse::ResetLink(view) => {

@@ -5,8 +5,8 @@
 //! driver's own parser where there is one to run (`tests/lab/strings`), and with parsers after the published rules elsewhere.
 
 mod jdbc;
-mod odbc;
-mod ole_db;
+pub(super) mod odbc;
+pub(super) mod ole_db;
 mod quoting;
 mod sql_client;
 mod sqlalchemy;
