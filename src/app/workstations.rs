@@ -2,7 +2,7 @@
 //! that is shown.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::State;
 use crate::config::Config;
@@ -20,8 +20,6 @@ pub(super) async fn open(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Workstations> {
     let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
-    let anchor = Arc::new(Anchor::read(shown.authority().root_pem().as_bytes())?);
-    let shown = shown.clone();
     let parts = Parts {
         store: state.store.clone(),
         identity: state.identity.clone(),
@@ -31,7 +29,26 @@ pub(super) async fn open(
         clock,
         settings: config.workstation.clone(),
         place: Place::of(&config.appliance, &config.workstation, port(sql), port(https)),
-        authority: Arc::new(move || (shown.active() == Origin::Authority).then(|| Arc::clone(&anchor))),
+        authority: authority(shown.clone()),
     };
     Ok(Workstations::open(parts).await?)
+}
+
+/// The own authority, while what is shown was signed by it. It may be replaced at any time, and is asked for with each
+/// document: so it is read anew when it is another one.
+fn authority(shown: Shown) -> Arc<dyn Fn() -> Option<Arc<Anchor>> + Send + Sync> {
+    let last: Mutex<Option<(String, Arc<Anchor>)>> = Mutex::new(None);
+    Arc::new(move || {
+        if shown.active() != Origin::Authority {
+            return None;
+        }
+        let pem = shown.authority().root_pem();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, anchor)) = last.as_ref().filter(|(known, _)| *known == pem) {
+            return Some(Arc::clone(anchor));
+        }
+        let anchor = Arc::new(Anchor::read(pem.as_bytes()).ok()?);
+        *last = Some((pem, Arc::clone(&anchor)));
+        Some(anchor)
+    })
 }
