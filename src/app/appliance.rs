@@ -12,7 +12,7 @@ use super::admin::{Admin, Certificates, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::state::State;
-use super::{set_up, trust, upkeep, workstations};
+use super::{set_up, sql_browser, trust, upkeep, workstations};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
@@ -36,6 +36,8 @@ pub struct Appliance {
     gateway: Gateway,
     certificate: Shown,
     doors: Doors,
+    /// Where SQL Browser's questions are answered.
+    browser: Vec<SocketAddr>,
     vital: Arc<Vital>,
     metrics: Metrics,
     challenges: Challenges,
@@ -124,7 +126,7 @@ impl Appliance {
             gateway: gateway.clone(),
             https: doors::Https { tls: tls.https, router: router(web) },
             challenges: challenges.clone(),
-            monitor: Monitor { readiness: vital.readiness.clone(), health, metrics: metrics.clone() },
+            monitor: Monitor { readiness: vital.readiness.clone(), health: health.clone(), metrics: metrics.clone() },
             name: config.appliance.names.first().cloned().unwrap_or_default(),
             browsers: half_open.same_limits(),
             half_open,
@@ -143,6 +145,7 @@ impl Appliance {
         if let Some(acme) = acme {
             acme.keep_ordered(&background);
         }
+        let browser = sql_browser::serve(config, &doors, &clock, &health, &metrics, &intake);
         let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
         let certificates = Certificates {
             appliance: config.appliance.clone(),
@@ -158,6 +161,7 @@ impl Appliance {
             gateway,
             certificate,
             doors,
+            browser,
             vital,
             metrics,
             challenges,
@@ -186,6 +190,11 @@ impl Appliance {
     /// The addresses where programs that watch it ask, with their real ports.
     pub fn metrics_addresses(&self) -> &[SocketAddr] {
         &self.doors.metrics
+    }
+
+    /// The UDP addresses where SQL Browser's questions are answered, with their real ports.
+    pub fn browser_addresses(&self) -> &[SocketAddr] {
+        &self.browser
     }
 
     /// The own authority's root, in PEM form: what to trust where no other certificate is shown.

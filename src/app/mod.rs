@@ -7,6 +7,7 @@ pub mod demo;
 mod doors;
 pub mod lifecycle;
 mod set_up;
+mod sql_browser;
 pub mod state;
 pub mod trust;
 mod upkeep;

@@ -8,6 +8,7 @@ mod healthcheck;
 mod output;
 mod run;
 mod setup_code;
+mod trust;
 mod version;
 
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Command {
     SetupCode(setup_code::SetupCode),
     /// Administer accounts, devices, servers, databases, grants and sessions
     Admin(admin::Admin),
+    /// Trust an appliance's authority on this machine, or no longer
+    Trust(trust::Trust),
     /// Show the version
     Version(version::Version),
 }
@@ -92,6 +95,7 @@ fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
         Command::Audit(audit) => audit.run(&settings),
         Command::SetupCode(setup_code) => setup_code.run(&settings),
         Command::Admin(admin) => admin.run(&settings),
+        Command::Trust(trust) => trust.run(&settings),
         Command::Version(version) => version.run(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::instance::InstanceName;
 use super::section::{Objections, between, section};
 
 section! {
@@ -21,6 +22,13 @@ section! {
     /// Addresses for programs that watch the appliance, over plain HTTP: `/metrics`, `/health`, `/healthz/live`, `/healthz/ready`. Everybody who reaches
     /// them reads them, so another address than a loopback one belongs into a network of its own; the start warns of it.
     metrics: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))];
+
+    /// UDP addresses where SQL Browser's questions are answered for the names in `listen.browser_instances`, so that `OLDSERVER\ERP`
+    /// keeps working after the name moved here. Drivers ask port 1434 and no other. None: nothing is answered.
+    browser: Vec<SocketAddr> = Vec::new(), example "[\"[::]:1434\"]";
+
+    /// The instance names that are answered for, each with the port of the door for SQL clients, or with the one behind its `=`.
+    browser_instances: Vec<InstanceName> = Vec::new(), example "[\"ERP\", \"CRM=14330\"]";
 
     /// How many connections of one address may be there without having signed in.
     half_open_per_address: usize = 64;
@@ -42,8 +50,11 @@ impl Objections for Listen {
             });
         let nowhere = !self.http.is_empty() && self.https.is_empty();
         let nowhere = nowhere.then(|| ("http", "needs an address in `listen.https` to send browsers to".to_owned()));
+        let nameless = !self.browser.is_empty() && self.browser_instances.is_empty();
+        let nameless =
+            nameless.then(|| ("browser_instances", "has to have a name, since `listen.browser` is on".to_owned()));
         let per_address = between("half_open_per_address", self.half_open_per_address, 1, self.half_open_total);
         let total = between("half_open_total", self.half_open_total, 1, 1_000_000);
-        [nothing, twice, nowhere, per_address, total].into_iter().flatten().collect()
+        [nothing, twice, nowhere, nameless, per_address, total].into_iter().flatten().collect()
     }
 }

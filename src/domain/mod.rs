@@ -4,6 +4,7 @@ pub mod access;
 pub mod event;
 pub mod host;
 pub mod id;
+pub mod instance;
 pub mod name;
 pub mod network;
 pub mod principal;
@@ -17,6 +18,7 @@ pub use id::{
     AccountId, ApplianceId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, PassId, ProgramId,
     ServerId, SessionId, TokenId, WebSessionId,
 };
+pub use instance::is_instance_name;
 pub use name::{Name, NameError};
 pub use network::Network;
 pub use principal::{Credential, Principal};

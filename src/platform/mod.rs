@@ -10,6 +10,7 @@ pub mod resolve;
 pub mod signals;
 pub mod systemd;
 pub mod tasks;
+pub mod trust_store;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use lock::Lock;

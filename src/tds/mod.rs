@@ -12,6 +12,7 @@
 //! | [`data`] | types, values, columns and rows |
 //! | [`all_headers`], [`request`] | what clients ask: batches, procedure calls, transactions |
 //! | [`smp`] | headers of sessions that share a connection (MARS) |
+//! | [`ssrp`] | which port has an instance of this name: the datagrams of SQL Browser |
 
 pub mod all_headers;
 pub mod cursor;
@@ -23,6 +24,7 @@ pub mod packet;
 pub mod prelogin;
 pub mod request;
 pub mod smp;
+pub mod ssrp;
 pub mod token;
 mod version;
 

@@ -12,6 +12,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::problem::{self, Problem};
 use super::{Web, headers::RequestId};
+use crate::domain::Timestamp;
 use crate::tls::Anchor;
 
 /// What the pages tell. Cheap to clone.
@@ -43,6 +44,13 @@ struct TrustPage<'a> {
     host: &'a str,
     signed_by: SignedBy,
     authority: Option<&'a Anchor>,
+}
+
+impl TrustPage<'_> {
+    /// The day of a time, as people read it.
+    fn day(&self, at: &Timestamp) -> String {
+        at.to_string().chars().take(10).collect()
+    }
 }
 
 /// `GET /trust/`

@@ -97,7 +97,7 @@ fn ask_hidden(prompt: &str) -> anyhow::Result<Secret> {
 }
 
 /// Asks a question that is answered with yes or no; `yes` answers it for a script.
-pub(super) fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
+pub(in crate::cli) fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }

@@ -10,7 +10,7 @@ mod database;
 mod device;
 mod grant;
 mod group;
-mod input;
+pub(super) mod input;
 mod integration;
 mod integration_show;
 mod pass;

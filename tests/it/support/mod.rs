@@ -3,8 +3,10 @@
 pub mod acme;
 pub mod app;
 pub mod appliance;
+pub mod browser;
 pub mod caller;
 pub mod certificates;
+pub mod curl;
 pub mod hello;
 pub mod house;
 pub mod leaping;

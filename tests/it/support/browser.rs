@@ -1,0 +1,147 @@
+//! Headless Chromium, driven as a person drives it: through Debian's chromedriver, with a profile, a home and a store of
+//! authorities of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// A browser that is closed when the test ends, however it ends.
+pub struct Browser {
+    /// What a person does: go, look, click, type.
+    pub client: Client,
+    driver: Child,
+    home: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts a browser that knows the public authorities, and these besides: certificates in PEM form.
+    pub async fn trusting(authorities: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        for (number, pem) in authorities.iter().enumerate() {
+            let file = home.path().join(format!("authority-{number}.pem"));
+            std::fs::write(&file, pem).unwrap();
+            trust(home.path(), &file).await;
+        }
+        let (driver, port) = start_driver(home.path()).await;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&home.path().join("profile")))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("Chromium did not start (Debian: apt-get install chromium chromium-driver)");
+        Self { client, driver, home }
+    }
+
+    /// The text that the page shows.
+    pub async fn text(&self) -> String {
+        self.client.find(fantoccini::Locator::Css("body")).await.unwrap().text().await.unwrap()
+    }
+
+    /// Goes there. Where the browser refuses, its own name for why: `ERR_CERT_AUTHORITY_INVALID`.
+    pub async fn goto(&self, url: &str) -> Result<(), String> {
+        let said = match self.client.goto(url).await {
+            // It shows a page of its own instead, under the address that was asked for.
+            Ok(()) if self.is_own_page().await => self.text().await,
+            Ok(()) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        let name = said.split(|c: char| !c.is_ascii_uppercase() && c != '_').find(|word| word.starts_with("ERR_"));
+        Err(name.unwrap_or(&said).to_owned())
+    }
+
+    async fn is_own_page(&self) -> bool {
+        let place = self.client.execute("return document.location.protocol", vec![]).await.unwrap();
+        place == "chrome-error:"
+    }
+
+    /// A picture of the window. With `GATEHOUSE_TEST_PICTURES` naming a folder it is kept there for a person to look at.
+    pub async fn picture(&self, name: &str) -> Vec<u8> {
+        let picture = self.client.screenshot().await.unwrap();
+        if let Some(folder) = std::env::var_os("GATEHOUSE_TEST_PICTURES") {
+            std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), &picture).unwrap();
+        }
+        picture
+    }
+
+    /// Makes the window so large, in pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.client.set_window_size(width, height).await.unwrap();
+    }
+
+    /// Closes it and waits until it is gone.
+    pub async fn close(mut self) {
+        self.client.clone().close().await.unwrap();
+        self.driver.kill().await.unwrap();
+        drop(self.home);
+    }
+}
+
+/// Into the store that Chromium reads on Linux: NSS's, in the home folder.
+async fn trust(home: &Path, file: &Path) {
+    let store = home.join(".pki/nssdb");
+    if !store.exists() {
+        std::fs::create_dir_all(&store).unwrap();
+        certutil(&store, &["-N", "--empty-password"]).await;
+    }
+    let name = file.file_name().unwrap().to_str().unwrap();
+    certutil(&store, &["-A", "-n", name, "-t", "C,,", "-i", file.to_str().unwrap()]).await;
+}
+
+async fn certutil(store: &Path, arguments: &[&str]) {
+    let mut command = Command::new("certutil");
+    command.arg("-d").arg(format!("sql:{}", store.display())).args(arguments).stdin(Stdio::null());
+    let output =
+        command.output().await.expect("this test needs NSS's certutil (Debian: apt-get install libnss3-tools)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Starts the driver on a free port, which it tells.
+async fn start_driver(home: &Path) -> (Child, u16) {
+    let mut command = Command::new("chromedriver");
+    command.args(["--port=0", "--allowed-ips=127.0.0.1"]).env("HOME", home).env("TMPDIR", home);
+    // The profile's place, whatever the machine's own settings say.
+    command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME").kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut driver = command.spawn().expect("this test needs chromedriver (Debian: apt-get install chromium-driver)");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let told = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
+                return port.trim_end_matches('.').parse().unwrap();
+            }
+        }
+        panic!("chromedriver ended early");
+    };
+    let port = tokio::time::timeout(Duration::from_secs(60), told).await.expect("chromedriver does not start");
+    // What it says from here on is read and thrown away, so that it never waits for its reader.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (driver, port)
+}
+
+fn capabilities(profile: &Path) -> fantoccini::wd::Capabilities {
+    let arguments = [
+        "--headless".to_owned(),
+        // Chromium's own sandbox cannot be had as root, in containers least of all; the page is ours.
+        "--no-sandbox".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-quic".to_owned(),
+        "--no-first-run".to_owned(),
+        "--no-proxy-server".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        format!("--user-data-dir={}", profile.display()),
+    ];
+    let options = serde_json::json!({
+        "browserName": "chrome",
+        // WebDriver may be told to take any certificate; a person is not, so this browser refuses what a browser refuses.
+        "acceptInsecureCerts": false,
+        "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments },
+    });
+    options.as_object().unwrap().clone()
+}
