@@ -131,6 +131,28 @@ fn a_master_key_in_the_data_folder_is_refused() {
 }
 
 #[test]
+fn a_certificate_is_in_two_pem_files_or_in_one_of_pkcs12() {
+    let pem = ["tls.certificate_file=/c", "tls.key_file=/k"];
+    let both = [pem[0], pem[1], "tls.pkcs12_file=/p"];
+    for (wrong, said) in [
+        (&both[..], "there can be one of them"),
+        (&pem[..1], "needs `tls.key_file`"),
+        (&["tls.pkcs12_password=x"], "others could read"),
+    ] {
+        let (_folder, flags) = with_file("");
+        let found = complaints(&set(&flags, wrong), &Environment::of([]));
+        assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
+    }
+    for (item, fine) in
+        [("corp.example", true), ("10.0.0.0/8", true), ("10.0.0.0", false), ("10.0.0.0/40", false), ("a b", false)]
+    {
+        let (_folder, flags) = with_file("");
+        let loaded = load(&set(&flags, &[&format!("tls.authority_scope={item}")]), &Environment::of([]));
+        assert_eq!(loaded.is_ok(), fine, "{item}");
+    }
+}
+
+#[test]
 fn the_example_file_is_read_without_a_complaint_as_it_stands_and_with_every_line_in_force() {
     for text in [example_file(), in_force(&example_file())] {
         let (_folder, flags) = with_file(&text);
@@ -140,10 +162,12 @@ fn the_example_file_is_read_without_a_complaint_as_it_stands_and_with_every_line
     }
 }
 
-/// The example file without the signs that comment its settings out.
+/// The example file without the signs that comment its settings out; of the two forms of a certificate in files, which exclude
+/// each other, the first.
 fn in_force(example: &str) -> String {
     let line = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
-    example.lines().map(line).collect::<Vec<_>>().join("\n")
+    let lines = example.lines().map(line).filter(|line| !line.starts_with("pkcs12_"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
