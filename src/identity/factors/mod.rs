@@ -1,10 +1,10 @@
 //! Second factors: what somebody must have, besides the password, to sign in on the web.
 //!
-//! An account has factors (authenticator apps today; passkeys have their place in [`records`]) and ten recovery codes
+//! An account has factors (authenticator apps today; passkeys have their place in `records`) and ten recovery codes
 //! for the day when none is at hand. A code of either kind counts once: a code's time step, or the recovery code's end,
 //! is written in the same change that lets its owner in.
 //!
-//! Who must have a factor: [`policy`]. Whoever has one is asked for it, whatever the policy says.
+//! Who must have a factor: `policy`. Whoever has one is asked for it, whatever the policy says.
 
 mod enrol;
 mod own;
