@@ -179,22 +179,27 @@ impl Lane {
         Ok(())
     }
 
-    /// Puts another packet in the place of one that names the alias; the length of the new one. Drivers wait for each
-    /// answer, so such a packet is alone in the buffer; where it is not, it passes as it is and the buffer keeps its bounds.
+    /// Puts another packet in the place of one that names the alias; the length of the new one. It may stand among others:
+    /// python-tds opens a stream and says `USE` in it at once. The buffer keeps its bounds: where there is no room for a longer
+    /// packet, this one passes as it is.
     fn translate(&mut self, unit: &Unit) -> Option<usize> {
         let alias = self.alias.as_ref()?;
         let begins = unit.multiplexed || self.between_messages;
-        let alone = self.start == self.whole && self.whole + unit.length == self.end;
-        if unit.carries != Carries::Last || !begins || !alone {
+        if unit.carries != Carries::Last || !begins {
             return None;
         }
-        let other = alias.translated(self.buffer.get(self.whole..self.end)?)?;
+        let upto = self.whole + unit.length;
+        let other = alias.translated(self.buffer.get(self.whole..upto)?)?;
+        let end = self.end - unit.length + other.len();
         let size = self.buffer.len();
-        self.buffer.truncate(self.whole);
-        self.buffer.extend_from_slice(&other);
-        self.end = self.buffer.len();
-        self.buffer.resize(size.max(self.end), 0);
-        Some(other.len())
+        if end > size {
+            return None;
+        }
+        let length = other.len();
+        self.buffer.splice(self.whole..upto, other);
+        self.buffer.resize(size, 0);
+        self.end = end;
+        Some(length)
     }
 
     /// The end of what may go out in one write.
@@ -248,3 +253,73 @@ impl Lane {
 const SMALLEST: usize = 8 * 1024;
 const LARGEST: usize = 64 * 1024;
 const _: () = assert!(LONGEST_UNIT < LARGEST, "a full buffer without a whole unit would never move again");
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::tds::TdsVersion;
+
+    fn batch(text: &str) -> Vec<u8> {
+        let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let headers = [&[22, 0, 0, 0, 18, 0, 0, 0, 2, 0][..], &[0; 8], &[1, 0, 0, 0]].concat();
+        let length = u16::try_from(8 + headers.len() + text.len()).unwrap().to_be_bytes();
+        [&[1, 1, length[0], length[1], 0, 0, 1, 0][..], &headers, &text].concat()
+    }
+
+    fn frame(flags: u8, inside: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(16 + inside.len()).unwrap().to_le_bytes();
+        [&[0x53, flags, 1, 0][..], &length, &[0; 8], inside].concat()
+    }
+
+    /// What comes out of a lane into which all of `bytes` came at once.
+    async fn through(bytes: &[u8]) -> Vec<u8> {
+        let mut lane = Lane::translating(Alias::new("trade", "Nordwind", TdsVersion::V7_4));
+        let (mut workstation, mut from) = tokio::io::duplex(LARGEST);
+        let (mut to, mut server) = tokio::io::duplex(LARGEST * 2);
+        workstation.write_all(bytes).await.unwrap();
+        let running = poll_fn(|cx| lane.poll_run(cx, &mut from, &mut to));
+        // It gives way to other tasks now and then, and goes on for ever.
+        let long = async {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! { stop = running => unreachable!("{stop:?}"), () = long => {} }
+        drop(to);
+        let mut out = Vec::new();
+        server.read_to_end(&mut out).await.unwrap();
+        out
+    }
+
+    #[tokio::test]
+    async fn a_use_of_the_alias_is_understood_also_among_other_packets() {
+        let said = |name: &str| frame(8, &batch(&format!("USE [{name}]")));
+        for (before, after) in [
+            (vec![], vec![]),
+            (frame(1, &[]), vec![]),
+            (frame(1, &[]), frame(8, &batch("SELECT 1"))),
+            (frame(8, &batch("SELECT 1")), frame(8, &batch("SELECT 1"))[..30].to_vec()),
+        ] {
+            let out = through(&[&before[..], &said("trade"), &after].concat()).await;
+            let whole = if after.len() == 30 { vec![] } else { after };
+            assert_eq!(out, [before, said("Nordwind"), whole].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn many_at_once_keep_the_buffers_bounds_and_none_is_lost() {
+        let one = batch("use trade");
+        let many = one.repeat(LARGEST / one.len());
+        let out = through(&many).await;
+        let mut rest = &out[..];
+        let mut count = 0;
+        while let Some(unit) = first_unit(Flow::Requests, rest).unwrap() {
+            (rest, count) = (&rest[unit.length..], count + 1);
+        }
+        assert!(rest.is_empty() && count == LARGEST / one.len(), "{count}");
+    }
+}

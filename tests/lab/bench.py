@@ -1,5 +1,6 @@
 """One driver at its bench: runs the driver's program for one case after the other, and keeps what came of it."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -104,7 +105,8 @@ class Bench:
                 if "say" not in answer:
                     return answer
                 case.during(answer, self)
-                self.tell(program, "go")
+                with contextlib.suppress(BrokenPipeError):  # it noticed by itself what was done, and has said so already
+                    self.tell(program, "go")
             program.wait()
             listener.join(1)
             if program.returncode == -signal.SIGSEGV:
