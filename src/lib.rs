@@ -39,7 +39,7 @@ pub mod wire;
 
 // r3: the append-only, hash-chained record of who did what.
 pub mod audit;
-// r3: the certificates that the appliance shows: own authority, files, resolver with hot swap.
+// r3: the certificates that the appliance shows: own authority, files, ACME, resolver with hot swap.
 pub mod tls;
 // r3: the way to a SQL Server: addresses, PRELOGIN, TLS by the server's rule, what was met there.
 pub mod upstream;

@@ -43,7 +43,7 @@ pub struct Status {
     pub origin: Origin,
     /// What it has.
     pub certificate: Option<CertificateFacts>,
-    /// When it last got one, in the life of this process.
+    /// When it last got one; of one that was kept over a restart, when that was.
     pub renewed: Option<Timestamp>,
     /// When it tries again.
     pub next_try: Option<Timestamp>,

@@ -118,6 +118,25 @@ async fn after_a_restart_the_kept_certificate_is_shown_and_nobody_is_asked_and_l
     house.appliance.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_names_orders_anew_and_a_change_back_finds_what_was_there() {
+    let ports = Ports::choose();
+    let pebble = Pebble::start(ports, &Manners::default()).await;
+    let house = AcmeAppliance::start(ports, &pebble.https_root(), |_| {}).await;
+    let first = house.certified(None).await;
+
+    let house = house.restarted_with(|config| config.acme.names = vec!["db.example.org".to_owned()]).await;
+    house.certified(Some(&first)).await;
+    assert_eq!(house.status().certificate.unwrap().names, ["db.example.org"]);
+    let asked = pebble.asked();
+
+    let house = house.restarted_with(|config| config.acme.names.clear()).await;
+    assert_eq!(house.certified(None).await, first);
+    house.until("until it waits for the renewal", |house| (house.wait() > HOUR).then_some(())).await;
+    assert_eq!(pebble.asked(), asked);
+    house.appliance.stop().await;
+}
+
 /// A session of ada's, before her first query, its certificate verified by `root`.
 async fn log_in(port: SocketAddr, root: &str) -> Tunnelled {
     let mut session = caller::tunnel_as(port, NAME, root, &caller::prelogin()).await;

@@ -106,3 +106,22 @@ async fn a_directory_for_customers_only_is_told_apart() {
     the_own_authority_serves(&house).await;
     house.appliance.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_keeps_silent_is_given_up_in_the_end() {
+    let ports = Ports::choose();
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", ports.directory)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root_file = folder.path().join("root.pem");
+    let root = Root::create("Silent", SystemClock::new().now()).unwrap();
+    std::fs::write(&root_file, root.certificate_pem()).unwrap();
+    let house = AcmeAppliance::start(ports, &root_file, |_| {}).await;
+    // The order is under way, and goes nowhere.
+    let _held = silent.accept().await.unwrap();
+    assert_eq!(house.said(), "");
+    house.clock.leap(10 * MINUTE);
+    let said = house.failed().await;
+    assert!(said.contains("did not finish the order in time"), "{said}");
+    the_own_authority_serves(&house).await;
+    house.appliance.stop().await;
+}

@@ -77,8 +77,14 @@ impl AcmeAppliance {
 
     /// Stops it and starts it again on the same data.
     pub async fn restarted(self) -> Self {
-        let Self { appliance, clock, names, folder, config } = self;
+        self.restarted_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn restarted_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let Self { appliance, clock, names, folder, mut config } = self;
         appliance.stop().await;
+        change(&mut config);
         let appliance = run(&config, &clock, &names).await;
         Self { appliance, clock, names, folder, config }
     }
