@@ -121,7 +121,7 @@ async fn a_directory_that_keeps_silent_is_given_up_in_the_end() {
     assert_eq!(house.said(), "");
     house.clock.leap(10 * MINUTE);
     let said = house.failed().await;
-    assert!(said.contains("did not finish the order in time"), "{said}");
+    assert!(said.contains("did not finish the order within 360 s"), "{said}");
     the_own_authority_serves(&house).await;
     house.appliance.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Why there is no new certificate: one line that says what happened, whose side it is on, what to do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::schedule::Again;
 use crate::config::Challenge;
@@ -98,12 +99,12 @@ pub enum AcmeError {
         /// What it said.
         detail: String,
     },
-    /// The directory did not take a request for its number; that happens.
-    #[error("the ACME directory asked for another try (a bad nonce)")]
+    /// The directory did not take a request for its number, again and again. The directory's side.
+    #[error("the ACME directory takes no request, since it does not take its own nonces; it is tried again by itself")]
     BadNonce,
     /// It did not come to an end. The directory's side.
-    #[error("the ACME directory did not finish the order in time: {0}; it is tried again by itself")]
-    TooSlow(String),
+    #[error("the ACME directory did not finish the order within {} s; it is tried again by itself", .0.as_secs())]
+    TooSlow(Duration),
     /// A name leads elsewhere or nowhere, so the directory was not even asked. The operator's side.
     #[error("nothing was ordered, since it could not succeed: {0} (`acme.check_names = false` orders all the same)")]
     Names(String),
@@ -133,7 +134,6 @@ impl AcmeError {
     /// When it makes sense to try again.
     pub(super) fn again(&self) -> Again {
         match self {
-            Self::BadNonce => Again::AtOnce,
             Self::RootFile { .. } | Self::Names(_) => Again::Soon,
             Self::Unproven { .. } => Again::Counted,
             Self::RateLimited { until: Some(until), .. } => Again::NotBefore(*until),

@@ -4,12 +4,10 @@
 //! directory notice when that form changes.
 
 use rustls_acme::acme::{AcmeError as Protocol, Auth, ChallengeType, Identifier, Order, Problem};
-use rustls_acme::{EventError, OrderError};
 
 use super::error::AcmeError;
 use crate::config::Challenge;
 use crate::domain::Timestamp;
-use crate::store::StoreError;
 
 /// What was asked for, for the texts.
 #[derive(Debug, Clone, Copy)]
@@ -19,34 +17,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What a failed step of the library means.
-    pub(super) fn explain(&self, error: EventError<StoreError, StoreError>) -> AcmeError {
-        match error {
-            EventError::CertCacheLoad(error)
-            | EventError::CertCacheStore(error)
-            | EventError::AccountCacheLoad(error)
-            | EventError::AccountCacheStore(error) => error.into(),
-            EventError::CachedCertParse(error) | EventError::NewCertParse(error) => {
-                AcmeError::NotADirectory { directory: self.directory.to_owned(), reason: clean(&error.to_string()) }
-            }
-            EventError::Order(error) => self.order(error),
-        }
-    }
-
-    fn order(&self, error: OrderError) -> AcmeError {
-        match error {
-            OrderError::Acme(error) => self.protocol(error),
-            OrderError::Rcgen(error) => AcmeError::Library(error.to_string()),
-            OrderError::BadOrder(order) => self.invalid_order(order),
-            OrderError::BadAuth(auth) => self.unproven(auth),
-            OrderError::TooManyAttemptsAuth(name) => {
-                AcmeError::TooSlow(format!("it is still checking {}", clean(&name)))
-            }
-            OrderError::ProcessingTimeout(_) => AcmeError::TooSlow("it is still making the certificate".to_owned()),
-        }
-    }
-
-    fn protocol(&self, error: Protocol) -> AcmeError {
+    /// What a failed request means.
+    pub(super) fn explain(&self, error: Protocol) -> AcmeError {
         match error {
             Protocol::NoTlsAlpn01Challenge => AcmeError::NoChallenge(Challenge::TlsAlpn01),
             Protocol::NoHttp01Challenge => AcmeError::NoChallenge(Challenge::Http01),
@@ -95,7 +67,8 @@ impl Asked<'_> {
         }
     }
 
-    fn unproven(&self, auth: Auth) -> AcmeError {
+    /// What a name that the directory does not take for ours means.
+    pub(super) fn unproven(&self, auth: Auth) -> AcmeError {
         let Identifier::Dns(name) = auth.identifier;
         let wanted = match self.challenge {
             Challenge::TlsAlpn01 => ChallengeType::TlsAlpn01,
@@ -113,7 +86,8 @@ impl Asked<'_> {
         AcmeError::Unproven { name: clean(&name), challenge: self.challenge, detail }
     }
 
-    fn invalid_order(&self, order: Order) -> AcmeError {
+    /// What an order that came to nothing means.
+    pub(super) fn invalid_order(&self, order: Order) -> AcmeError {
         match order.error {
             Some(problem) if CHECKS.contains(&said(&problem).0.as_str()) => {
                 let (kind, detail) = said(&problem);

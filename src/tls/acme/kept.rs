@@ -61,11 +61,11 @@ pub(super) struct Bundle {
 }
 
 /// The account's key, in PKCS#8 form.
-pub(super) fn account(store: &Store, id: &AccountId) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn account(store: &Store, id: &AccountId) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let Some(sealed) = store.read::<Accounts>(&id.0)? else { return Ok(None) };
     let text = store.unseal(ACCOUNT, &sealed)?;
     let damaged = |_| StoreError::Unseal { purpose: ACCOUNT.to_owned() };
-    BASE64.decode(text.expose()).map(Some).map_err(damaged)
+    BASE64.decode(text.expose()).map(Zeroizing::new).map(Some).map_err(damaged)
 }
 
 /// Keeps the account's key; durable when this returns.

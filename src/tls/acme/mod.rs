@@ -40,7 +40,7 @@ use explain::Asked;
 use kept::{AccountId, Bundle, CertificateId};
 use order::Order;
 use reach::Surroundings;
-use schedule::{Again, BackOff};
+use schedule::BackOff;
 
 /// What the source of ACME certificates works with.
 pub struct AcmeParts {
@@ -212,14 +212,10 @@ impl Acme {
         Ok(())
     }
 
-    /// A failure, for whoever can do something about it. A nuisance that is over in seconds is nobody's business yet.
+    /// A failure, for whoever can do something about it.
     fn tell(&self, error: &AcmeError, wait: Duration) {
-        let retry = wait.as_secs();
-        if error.again() == Again::AtOnce && retry < NUISANCE {
-            return tracing::info!(%error, retry, "the order is made again");
-        }
         self.slot.fail(error);
-        tracing::warn!(%error, side = %error.side(), retry, "no certificate came from the ACME directory");
+        tracing::warn!(%error, side = %error.side(), retry = wait.as_secs(), "no certificate came from the ACME directory");
     }
 }
 
@@ -270,5 +266,3 @@ fn dice() -> f64 {
 }
 
 const NAP: Duration = Duration::from_secs(60);
-/// A try that comes this soon, in seconds, is not worth a line on the health board.
-const NUISANCE: u64 = 30;

@@ -19,8 +19,6 @@ pub(super) fn renewal(facts: &CertificateFacts, obtained: Timestamp, now: Timest
 /// How a failure bears on the next try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
-    /// A passing nuisance of the protocol: in seconds.
-    AtOnce,
     /// Nothing was asked of the directory: soon, since a person may be mending it now.
     Soon,
     /// A failure of the way to the directory, or of the directory.
@@ -35,28 +33,14 @@ pub(super) enum Again {
 #[derive(Debug, Default)]
 pub(super) struct BackOff {
     failures: u32,
-    /// Nuisances in a row.
-    nuisances: u32,
 }
 
 impl BackOff {
     /// Another failure: how long to wait now. `dice` is uniform from 0 to 1: appliances that failed together do not come back together.
     pub(super) fn failed(&mut self, again: Again, now: Timestamp, dice: f64) -> Duration {
-        let again = match again {
-            Again::AtOnce if self.nuisances >= MOST_NUISANCES => Again::Later,
-            again => again,
-        };
         let base = match again {
-            Again::AtOnce => {
-                self.nuisances += 1;
-                doubled(NUISANCE, self.nuisances).min(LONGEST_NUISANCE)
-            }
-            Again::Soon => {
-                self.nuisances = 0;
-                LOOK_AGAIN
-            }
+            Again::Soon => LOOK_AGAIN,
             Again::Later | Again::Counted | Again::NotBefore(_) => {
-                self.nuisances = 0;
                 self.failures = self.failures.saturating_add(1);
                 let usual = doubled(FIRST, self.failures).min(LONGEST);
                 match again {
@@ -87,11 +71,6 @@ const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long a directory may put us off. Let's Encrypt's longest window is a week.
 const LONGEST_ORDERED: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
-const NUISANCE: Duration = Duration::from_secs(1);
-const LONGEST_NUISANCE: Duration = Duration::from_secs(15);
-/// An order of one name makes about a dozen requests; of those that pebble refuses for their nonce, one in twenty, this many orders in a row
-/// are spoilt once in a thousand times.
-const MOST_NUISANCES: u32 = 10;
 const COUNTED_AN_HOUR: u32 = 5;
 /// At most so much is added.
 const JITTER: f64 = 0.5;
@@ -152,15 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn a_nuisance_is_tried_again_in_seconds_and_one_that_does_not_pass_is_a_failure() {
+    fn a_look_that_asks_nobody_neither_grows_nor_counts() {
         let mut back_off = BackOff::default();
-        let mut total = Duration::ZERO;
-        for _ in 0..MOST_NUISANCES {
-            total += back_off.failed(Again::AtOnce, NOW, 1.0);
+        for _ in 0..100 {
+            assert_eq!(back_off.failed(Again::Soon, NOW, 0.0), LOOK_AGAIN);
         }
-        assert!(total < Duration::from_secs(180), "{total:?}");
-        assert_eq!(back_off.failed(Again::AtOnce, NOW, 0.0), FIRST);
-        assert_eq!(back_off.failed(Again::AtOnce, NOW, 0.0), NUISANCE);
+        assert_eq!(back_off.failed(Again::Later, NOW, 0.0), FIRST);
     }
 
     #[test]
@@ -174,7 +150,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_wait_grows_from_a_minute_to_hours_and_jitter_only_adds(failures in 1_u32..2000, dice in 0.0_f64..=1.0) {
-            let mut back_off = BackOff { failures: failures - 1, nuisances: 0 };
+            let mut back_off = BackOff { failures: failures - 1 };
             let wait = back_off.failed(Again::Later, NOW, dice);
             let base = doubled(FIRST, failures).min(LONGEST);
             prop_assert!(wait >= base && wait <= base.mul_f64(1.0 + JITTER));

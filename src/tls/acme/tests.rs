@@ -232,7 +232,7 @@ async fn what_is_kept_belongs_to_its_directory_and_names_and_is_found_again_afte
     );
     let found = found.unwrap().unwrap();
     assert_eq!((found.pem, found.obtained.as_millis()), (bundle(5_000, 0).pem, 2_000));
-    assert_eq!(kept::account(&store, &account).unwrap().as_deref(), Some(&b"key"[..]));
+    assert_eq!(kept::account(&store, &account).unwrap().unwrap().as_slice(), b"key");
     assert_eq!(store.scan::<Pieces>().unwrap().len(), 3);
     for other in
         [CertificateId::of("https://ca.example.org/", &two), CertificateId::of("https://staging.example.org/", &one)]
