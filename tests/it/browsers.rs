@@ -1,10 +1,15 @@
 //! What curl and a real browser meet: the pages where the authority is trusted, and the refusal where it is not.
 
+use axum::Router;
+use axum::routing::get;
 use gatehouse::domain::Timestamp;
+use gatehouse::platform::{Clock as _, SystemClock};
+use gatehouse::tls::{KeyKind, Root, Scope};
 
 use crate::support::appliance::TestAppliance;
 use crate::support::browser::Browser;
 use crate::support::curl::curl;
+use crate::support::site::Site;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn curl_opens_the_page_with_the_authority_over_both_versions_of_http_and_refuses_without_it() {
@@ -50,10 +55,37 @@ async fn a_browser_opens_the_pages_where_the_authority_is_trusted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_that_does_not_trust_the_authority_refuses() {
     let house = TestAppliance::start().await;
-    let other = gatehouse::tls::Root::create("other", Timestamp::from_millis(1_790_000_000_000)).unwrap();
+    let other = Root::create("other", Timestamp::from_millis(1_790_000_000_000)).unwrap();
     let browser = Browser::trusting(&[&other.certificate_pem()]).await;
     let refused = browser.goto(&house.demo.access.https_url).await;
     browser.picture("refused").await;
     assert_eq!(refused, Err("ERR_CERT_AUTHORITY_INVALID".to_owned()));
     browser.close().await;
+}
+
+/// Whoever steals the root's key gains nothing: a trusted authority is believed for the appliance's own names alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_refuses_what_a_trusted_authority_signed_for_other_names() {
+    let scope = Scope::of(&["sql.corp.example".to_owned()], &[]);
+    let root = Root::limited("gatehouse", KeyKind::EcdsaP256, scope, SystemClock::new().now()).unwrap();
+    let page = || Router::new().route("/", get(|| async { "here it is" }));
+    let own = Site::start(&root, &["sql.corp.example"], page()).await;
+    let forged = Site::start(&root, &["www.example.com"], page()).await;
+    let authority = root.certificate_pem();
+
+    let browser = Browser::mapping(&[&authority], "MAP * 127.0.0.1").await;
+    browser.goto(&format!("https://sql.corp.example:{}/", own.port)).await.unwrap();
+    assert_eq!(browser.text().await, "here it is");
+    let refused = browser.goto(&format!("https://www.example.com:{}/", forged.port)).await;
+    assert_eq!(refused, Err("ERR_CERT_INVALID".to_owned()));
+    browser.close().await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authority.pem");
+    std::fs::write(&file, authority).unwrap();
+    for (name, port, code) in [("sql.corp.example", own.port, 0), ("www.example.com", forged.port, 60)] {
+        let (place, url) = (format!("{name}:{port}:127.0.0.1"), format!("https://{name}:{port}/"));
+        let output = curl(&["--cacert", file.to_str().unwrap(), "--resolve", &place, &url]).await;
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -64,6 +64,7 @@ mod support;
 mod tds_differential;
 mod tds_memory;
 mod throttling;
+mod tls_scans;
 mod trust_install;
 mod web_pages;
 mod web_sessions;

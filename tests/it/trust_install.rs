@@ -3,18 +3,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::get;
 use gatehouse::app::trust::{Connection, FetchError, Site, entry};
-use gatehouse::domain::Timestamp;
 use gatehouse::platform::trust_store::{Change, Layout, TrustStore, TrustStoreError};
 use gatehouse::platform::{Clock as _, SystemClock};
 use gatehouse::tls::{Anchor, Root};
-use gatehouse::web::{Readiness, SignedBy, Trust, Web};
 use tokio::net::TcpListener;
 
 use crate::support::appliance::TestAppliance;
 use crate::support::curl::curl;
+use crate::support::site::Site as ServedSite;
 
 /// The folders of a Debian system with nothing in them.
 fn debian() -> tempfile::TempDir {
@@ -121,46 +121,17 @@ async fn what_was_not_compared_is_not_installed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authority_that_did_not_sign_the_connection_it_came_over_is_not_taken() {
     let clock = SystemClock::new();
-    let now = clock.now();
-    let (right, wrong) = (Root::create("right", now).unwrap(), Root::create("wrong", now).unwrap());
-    let names = ["localhost".to_owned()];
-    let certificates = |root: &Root, names: &[String]| {
-        gatehouse::tls::Certificates::showing(
-            root.issue(names, std::time::Duration::from_secs(3600), Timestamp::from_millis(now.as_millis())).unwrap(),
-        )
+    let (right, wrong) = (Root::create("right", clock.now()).unwrap(), Root::create("wrong", clock.now()).unwrap());
+    let fetched = async |signer: &Root, name: &str| {
+        let copied = right.certificate_der().to_vec();
+        let router = Router::new().route("/trust/authority.crt", get(move || async { copied }));
+        let served = ServedSite::start(signer, &[name], router).await;
+        Site::parse(&format!("https://localhost:{}", served.port)).unwrap().fetch(&*clock).await.unwrap()
     };
-    let fetched = async |signer: &Root, names: &[String]| {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let site = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-        let tls = gatehouse::tls::ServerConfigs::new(&certificates(signer, names)).unwrap().https;
-        let authority = Anchor::read(right.certificate_der()).unwrap();
-        let trust = Trust {
-            authority: Arc::new(move || Some(authority.clone())),
-            host: "localhost".into(),
-            signed_by: Arc::new(|| SignedBy::Own),
-        };
-        let web = Web {
-            appliance: "stranger".into(),
-            doors: Arc::default(),
-            demo: None,
-            readiness: Readiness::new(),
-            public_trust: Default::default(),
-            trust,
-        };
-        let clock = SystemClock::new();
-        let serving = async {
-            let (stream, _) = listener.accept().await.unwrap();
-            gatehouse::web::serve(stream, tls, gatehouse::web::router(web), clock.clone(), std::future::pending())
-                .await;
-        };
-        let site = Site::parse(&site).unwrap();
-        let (fetched, ()) = tokio::join!(site.fetch(&*clock), serving);
-        fetched.unwrap()
-    };
-    let honest = fetched(&right, &names).await;
+    let honest = fetched(&right, "localhost").await;
     assert_eq!((honest.anchor.sha256(), honest.connection), (right.fingerprint().as_str(), Connection::Anchor));
-    for (signer, names) in [(&wrong, &names[..]), (&right, &["elsewhere".to_owned()][..])] {
-        let stranger = fetched(signer, names).await;
+    for (signer, name) in [(&wrong, "localhost"), (&right, "elsewhere")] {
+        let stranger = fetched(signer, name).await;
         assert_eq!(stranger.anchor.sha256(), right.fingerprint(), "the page itself is copied easily");
         assert!(matches!(stranger.connection, Connection::Stranger(_)), "{:?}", stranger.connection);
     }

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import re
 import secrets
+import socket
 import subprocess
 import time
 
@@ -16,6 +17,7 @@ class Appliance:
 
     def __init__(self, binary, folder, log, sql_door):
         self.binary, self.folder, self.sql_door = str(binary), folder, sql_door
+        self.instance = "LAB" if browser_port_is_free() else None
         self.log = log or folder.parent / "gatehouse.log"
 
     @contextlib.contextmanager
@@ -27,6 +29,8 @@ class Appliance:
             command += ["--sql-port", "0"]
         # Seven drivers at one address give wrong passwords on purpose.
         command += ["--set", "sign_in.throttle_free_tries=1000"]
+        if self.instance:
+            command += ["--set", "listen.browser=127.0.0.1:1434,[::1]:1434", "--set", f"listen.browser_instances={self.instance}"]
         with open(self.log, "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
@@ -99,6 +103,17 @@ class Appliance:
         self.admin("server", "add", name, f"{server.host}:{server.port}", trust, "--yes")
         self.admin("database", "add", name, "--server", name, "--name", server.database)
         return name
+
+
+def browser_port_is_free():
+    """Drivers ask SQL Browser's port and no other, so it has to be that one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as four, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as six:
+        try:
+            four.bind(("127.0.0.1", 1434))
+            six.bind(("::1", 1434))
+        except OSError:
+            return False
+    return True
 
 
 @dataclasses.dataclass

@@ -58,6 +58,7 @@ class Target:
 
     gateway = False
     hidden = ()
+    instance = None  # the name that SQL Browser answers for
     mode = "tls"  # of the cases that do not say it themselves: "tls" is TDS 7.x, "strict" TDS 8.0
 
     def __init__(self, host, port, database, real_database, ca_file, folder):
@@ -108,6 +109,7 @@ class Gateway(Target):
         port, through = (facts["sql_only_port"], "its door for SQL clients") if appliance.sql_door else (facts["sql_port"], "its one port")
         super().__init__(facts["sql_host"], port, facts["database"], server.database, facts["ca_file"], folder)
         self.appliance = appliance
+        self.instance = appliance.instance
         self.description = f"the gateway ({through}) before {server.what}"
         self.hidden = [server.login, f"{server.host}:{server.port}", f"{server.host},{server.port}", f":{server.port}", f",{server.port}"]
         grant = {"database": facts["database"], "login": server.login, "password": server.password}

@@ -21,6 +21,11 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser that knows the public authorities, and these besides: certificates in PEM form.
     pub async fn trusting(authorities: &[&str]) -> Self {
+        Self::mapping(authorities, "").await
+    }
+
+    /// The same, where names are elsewhere than the system says, by Chromium's rules: `MAP www.example.com 127.0.0.1`.
+    pub async fn mapping(authorities: &[&str], rules: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         for (number, pem) in authorities.iter().enumerate() {
             let file = home.path().join(format!("authority-{number}.pem"));
@@ -29,7 +34,7 @@ impl Browser {
         }
         let (driver, port) = start_driver(home.path()).await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&home.path().join("profile")))
+            .capabilities(capabilities(&home.path().join("profile"), rules))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("Chromium did not start (Debian: apt-get install chromium chromium-driver)");
@@ -122,7 +127,7 @@ async fn start_driver(home: &Path) -> (Child, u16) {
     (driver, port)
 }
 
-fn capabilities(profile: &Path) -> fantoccini::wd::Capabilities {
+fn capabilities(profile: &Path, rules: &str) -> fantoccini::wd::Capabilities {
     let arguments = [
         "--headless".to_owned(),
         // Chromium's own sandbox cannot be had as root, in containers least of all; the page is ours.
@@ -136,6 +141,7 @@ fn capabilities(profile: &Path) -> fantoccini::wd::Capabilities {
         "--disable-component-update".to_owned(),
         "--disable-sync".to_owned(),
         format!("--user-data-dir={}", profile.display()),
+        format!("--host-resolver-rules={rules}"),
     ];
     let options = serde_json::json!({
         "browserName": "chrome",

@@ -15,3 +15,4 @@ pub mod peer;
 pub mod process;
 pub mod program;
 pub mod rig;
+pub mod site;

@@ -49,6 +49,14 @@ def foreign_authority(bench):
     return {"ca_file": bench.target.foreign_ca_file}
 
 
+def instance(bench):
+    if not bench.target.gateway:
+        raise NotHere("straight to the server: it has no instance names")
+    if not bench.target.instance:
+        raise NotHere("another program has UDP port 1434 of this machine")
+    return {"instance": bench.target.instance, "port": None}
+
+
 def disabled(bench):
     return {"user": bench.person.gateway_only("disabled_name")}
 
@@ -64,6 +72,7 @@ CASES = [
     Case("access token (FEDAUTH)", "who", welcomed, credential("token")),
     Case("access token as password", "who", welcomed, credential("token_as_password")),
     Case("default database", "who", welcomed, lambda bench: {"database": bench.person.gateway_only("default_database")}),
+    Case("instance name (SQL Browser)", "who", welcomed, instance),
     Case("host and application names", "who", names_travel),
     Case("wrong password", "who", wrong_password, lambda bench: {"user": bench.person.wrong_name, "password": "not the password at all"}),
     Case("unknown database", "who", unknown_database, lambda bench: {"database": "no_such_database"}),

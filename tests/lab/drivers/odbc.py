@@ -114,7 +114,7 @@ class Odbc(DbApi):
 def connection_string(job, mars=False, pooling=False):
     fields = {
         "DRIVER": "Gatehouse lab" if pooling else LIBRARY,
-        "SERVER": f"tcp:{job['host']},{job['port']}",
+        "SERVER": f"tcp:{job['host']}\\{job['instance']}" if job.get("instance") else f"tcp:{job['host']},{job['port']}",
         "DATABASE": job["database"],
         "Encrypt": "strict" if job["mode"] == "strict" else "yes",
         "TrustServerCertificate": "no" if job["ca_file"] else "yes",

@@ -18,7 +18,7 @@ class Pymssql(DbApi):
         import pymssql
 
         return pymssql.connect(
-            server=freetds.SERVER, port=job["port"], user=job["user"], password=job["password"], database=job["database"], appname=job["app_name"],
+            server=freetds.address(job), port=job["port"] or "1433", user=job["user"], password=job["password"], database=job["database"], appname=job["app_name"],
             timeout=timeout, login_timeout=20, autocommit=True, tds_version="7.4", use_datetime2=True,
         )
 

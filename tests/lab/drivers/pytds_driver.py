@@ -25,7 +25,7 @@ class PyTds(DbApi):
         else:
             who = {"user": job["user"], "password": job["password"]}
         return pytds.connect(
-            server=job["host"], port=job["port"], database=job["database"], cafile=job["ca_file"], appname=job["app_name"], blocksize=packet_size,
+            server=f"{job['host']}\\{job['instance']}" if job.get("instance") else job["host"], port=job["port"], database=job["database"], cafile=job["ca_file"], appname=job["app_name"], blocksize=packet_size,
             use_mars=mars, timeout=timeout, login_timeout=LOGIN_TIMEOUT, autocommit=True, pooling=pooling, bytes_to_unicode=True, disable_connect_retry=True, **who,
         )
 

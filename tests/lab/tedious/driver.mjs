@@ -20,7 +20,7 @@ function connect(job, { packetSize, timeout } = {}) {
       ? { type: 'azure-active-directory-access-token', options: { token: job.token } }
       : { type: 'default', options: { userName: job.user, password: job.password } },
     options: {
-      port: job.port,
+      ...(job.instance ? { instanceName: job.instance } : { port: job.port }),
       database: job.database,
       encrypt: job.mode === 'strict' ? 'strict' : true,
       trustServerCertificate: !job.ca_file,

@@ -306,7 +306,10 @@ async fn connect(job: &Job) -> Result<TdsClient, Failure> {
 }
 
 async fn connect_with(job: &Job, settle: impl FnOnce(&mut ClientContext)) -> Result<TdsClient, Failure> {
-    let source = format!("tcp:{},{}", job.text("host"), job.number("port"));
+    let source = match job.text("instance") {
+        "" => format!("tcp:{},{}", job.text("host"), job.number("port")),
+        name => format!("{}\\{name}", job.text("host")),
+    };
     let mut context = ClientContext::with_data_source(&source);
     context.database = job.text("database").to_owned();
     context.application_name = job.text("app_name").to_owned();

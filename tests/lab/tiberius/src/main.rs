@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use job::{Answer, BULK_COLUMNS, Failure, Job, NUMBERS, Numbers, big_text, bulk_rows, digest_of_bulk, digest_of_text, na, say};
 use serde_json::json;
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, Row, TokenRow, time::chrono::NaiveDateTime};
+use tiberius::{AuthMethod, Client, Config, EncryptionLevel, Row, SqlBrowser as _, TokenRow, time::chrono::NaiveDateTime};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
@@ -251,7 +251,10 @@ async fn connect(job: &Job) -> Result<Session, Failure> {
 async fn connect_with(job: &Job, settle: impl FnOnce(&mut Config)) -> Result<Session, Failure> {
     let mut config = Config::new();
     config.host(job.text("host"));
-    config.port(job.number("port") as u16);
+    match job.text("instance") {
+        "" => config.port(job.number("port") as u16),
+        name => config.instance_name(name),
+    }
     config.database(job.text("database"));
     config.application_name(job.text("app_name"));
     config.client_name(job.text("host_name"));
@@ -266,7 +269,10 @@ async fn connect_with(job: &Job, settle: impl FnOnce(&mut Config)) -> Result<Ses
     }
     config.command_timeout(Some(Duration::from_secs(120)));
     settle(&mut config);
-    let stream = TcpStream::connect(config.get_addr()).await?;
+    let stream = match job.text("instance") {
+        "" => TcpStream::connect(config.get_addr()).await?,
+        _ => TcpStream::connect_named(&config).await?,
+    };
     stream.set_nodelay(true)?;
     Ok(Client::connect(config, stream.compat_write()).await?)
 }
