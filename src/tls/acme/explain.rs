@@ -40,6 +40,10 @@ impl Asked<'_> {
             let body = undebug(body);
             return match serde_json::from_str::<Problem>(&body) {
                 Ok(problem) if problem.typ.is_some() => self.problem(problem),
+                _ if status.starts_with('5') => AcmeError::Refused {
+                    kind: format!("HTTP status {status}"),
+                    detail: "it has trouble of its own; it is tried again by itself".to_owned(),
+                },
                 _ => self.not_a_directory(&format!("it answers with HTTP status {status}")),
             };
         }
@@ -203,6 +207,11 @@ mod tests {
         assert!(matches!(error, AcmeError::BadNonce), "{error}");
         let error = refused(r#"{"type":"urn:ietf:params:acme:error:malformed","detail":"Größe: \"x\"\tzu groß"}"#);
         assert!(error.to_string().contains("Größe: \"x\" zu groß (malformed)"), "{error}");
+        let error = ASKED.http("non 2xx http status: 503 \"<html>busy</html>\"");
+        assert!(
+            error.to_string().contains("trouble of its own; it is tried again by itself (HTTP status 503)"),
+            "{error}"
+        );
         let error = refused("<html>no</html>");
         assert!(error.to_string().contains("not an ACME directory: it answers with HTTP status 403"), "{error}");
     }

@@ -159,7 +159,7 @@ impl Integrations {
         self.inner.store.read::<Checks>(&id)
     }
 
-    /// Looks whether one can be reached, and keeps what was found. Takes [`check::LIMIT`] at the most.
+    /// Looks whether one can be reached, and keeps what was found. Takes ten seconds at the most.
     pub async fn check(&self, one: &Integration, checker: &Checker) -> Result<Checked, IntegrationError> {
         let found = check(&one.kind, checker, &*self.inner.clock).await;
         let (id, kind, kept) = (one.id, one.kind.clone(), found.clone());
