@@ -12,7 +12,7 @@
 //! | 3 | `audit`, `tls`, `upstream` |
 //! | 4 | `door`, `identity`, `estate` |
 //! | 5 | `gateway`, `sample`, `workstation` |
-//! | 6 | `web` |
+//! | 6 | `connector`, `web` |
 //! | 7 | `app` |
 //! | 8 | `cli` |
 //!
@@ -58,6 +58,8 @@ pub mod sample;
 // r5: what workstations are told: discovery, configuration, connection strings, integrations, downloads.
 pub mod workstation;
 
+// r6: what runs on workstations: finding an appliance.
+pub mod connector;
 // r6: the pages and endpoints served over HTTPS.
 pub mod web;
 

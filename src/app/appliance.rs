@@ -12,7 +12,7 @@ use super::admin::{Admin, Certificates, LiveSessions};
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::state::State;
-use super::{set_up, sql_browser, trust, upkeep, workstations};
+use super::{multicast, set_up, sql_browser, trust, upkeep, workstations};
 use crate::audit::{Actor, Entry};
 use crate::config::Config;
 use crate::domain::Event;
@@ -111,6 +111,10 @@ impl Appliance {
         }
         let workstations =
             workstations::open(&state, config, &bound.sql(), &bound.https(), &certificate, Arc::clone(&clock)).await?;
+        if config.workstation.multicast_dns {
+            let advert = workstations::advert(&workstations, &bound.https());
+            multicast::tell(&config.appliance.name, &advert, &health, &background);
+        }
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
         let host = trust::host(&config.appliance.names, &bound.https());

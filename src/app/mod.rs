@@ -6,6 +6,7 @@ pub mod control;
 pub mod demo;
 mod doors;
 pub mod lifecycle;
+mod multicast;
 mod set_up;
 mod sql_browser;
 pub mod state;

@@ -8,6 +8,7 @@ use super::State;
 use crate::config::Config;
 use crate::platform::Clock;
 use crate::tls::{Anchor, Origin, Shown};
+use crate::workstation::dns::Advert;
 use crate::workstation::{Parts, Place, Workstations};
 
 /// Opens the service. `sql` and `https` are the addresses of the doors.
@@ -32,6 +33,15 @@ pub(super) async fn open(
         authority: authority(shown.clone()),
     };
     Ok(Workstations::open(parts).await?)
+}
+
+/// The appliance as it is told of: the host of the workstations, the port of HTTPS.
+pub(super) fn advert(workstations: &Workstations, https: &[SocketAddr]) -> Advert {
+    Advert {
+        host: workstations.place().host.clone(),
+        port: https.first().map_or(443, SocketAddr::port),
+        authority_sha256: workstations.discovery().1.authority.map(|authority| authority.sha256),
+    }
 }
 
 /// The own authority, while what is shown was signed by it. It may be replaced at any time, and is asked for with each

@@ -4,6 +4,8 @@ mod admin;
 mod audit;
 mod check;
 mod demo;
+mod discover;
+mod discovery;
 mod healthcheck;
 mod output;
 mod run;
@@ -64,6 +66,10 @@ enum Command {
     Admin(admin::Admin),
     /// Trust an appliance's authority on this machine, or no longer
     Trust(trust::Trust),
+    /// Look for an appliance from a workstation, and say on which ground it is believed
+    Discover(discover::Discover),
+    /// How workstations find this appliance
+    Discovery(discovery::Discovery),
     /// Show the version
     Version(version::Version),
 }
@@ -96,6 +102,8 @@ fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
         Command::SetupCode(setup_code) => setup_code.run(&settings),
         Command::Admin(admin) => admin.run(&settings),
         Command::Trust(trust) => trust.run(&settings),
+        Command::Discover(discover) => discover.run(),
+        Command::Discovery(discovery) => discovery.run(&settings),
         Command::Version(version) => version.run(),
     }
 }

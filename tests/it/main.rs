@@ -29,6 +29,7 @@ mod command_line;
 mod connection_strings;
 mod dependencies;
 mod dial;
+mod discovery;
 mod door_limits;
 mod estate;
 mod flood;

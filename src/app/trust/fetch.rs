@@ -2,25 +2,17 @@
 //! with its fingerprint, and whether the connection itself was made with it. A person, or a fingerprint that came by another
 //! way, decides.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, Uri, header};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use hyper::Uri;
+use rustls::RootCertStore;
 
+use crate::connector::https::{self, Answer, HttpsError};
 use crate::domain::Timestamp;
-use crate::platform::Clock;
 use crate::platform::clock::within;
-use crate::tls::{Anchor, AnchorError, policy};
+use crate::platform::{Clock, SystemResolver};
+use crate::tls::{Anchor, AnchorError};
 
 /// Where an appliance is: `https://sql.corp.example`, with a port or without.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,131 +112,38 @@ impl Site {
     }
 
     async fn fetch_slowly(&self, now: Timestamp) -> Result<Fetched, FetchError> {
-        let name = ServerName::try_from(self.host.clone()).map_err(|_| FetchError::Address(self.host.clone()))?;
-        let tcp = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|source| FetchError::Unreachable { host: self.host.clone(), port: self.port, source })?;
-        let witness = Arc::new(Witness { provider: policy::provider(), chain: Mutex::default() });
-        let config =
-            ClientConfig::builder_with_provider(Arc::clone(&witness.provider)).with_safe_default_protocol_versions();
-        let mut config = config
-            .map_err(|error| self.stranger(&error))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&witness) as _)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let tls = TlsConnector::from(Arc::new(config)).connect(name.clone(), tcp).await;
-        let content = self.download(tls.map_err(|error| self.stranger(&error))?).await?;
-        let anchor = Anchor::read(&content).map_err(|source| FetchError::Certificate {
+        let got = https::get(&SystemResolver::new(), &self.host, self.port, "/trust/authority.crt").await;
+        let answer = got.map_err(|error| match error {
+            HttpsError::Host(host) => FetchError::Address(host),
+            HttpsError::Reach(source) => FetchError::Unreachable { host: self.host.clone(), port: self.port, source },
+            other => FetchError::Stranger { host: self.host.clone(), port: self.port, text: other.to_string() },
+        })?;
+        let anchor = Anchor::read(&answer.body).map_err(|source| FetchError::Certificate {
             host: self.host.clone(),
             port: self.port,
             source,
         })?;
-        let connection = witness.judge(&anchor, &name, now);
+        let connection = judge(&answer, &anchor, now);
         Ok(Fetched { anchor, connection })
     }
-
-    async fn download(&self, tls: tokio_rustls::client::TlsStream<TcpStream>) -> Result<Vec<u8>, FetchError> {
-        let handshake = http1::handshake::<_, Body>(TokioIo::new(tls)).await;
-        let (mut sender, connection) = handshake.map_err(|error| self.stranger(&error))?;
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        let request = Request::get("/trust/authority.crt")
-            .header(header::HOST, format!("{host}:{}", self.port))
-            .body(Body::empty())
-            .map_err(|error| self.stranger(&error))?;
-        let asking = async move {
-            let response = sender.send_request(request).await.map_err(|error| self.stranger(&error))?;
-            if response.status() != StatusCode::OK {
-                return Err(self.stranger(&format_args!("it answered {}", response.status())));
-            }
-            to_bytes(Body::new(response.into_body()), LONGEST).await.map_err(|error| self.stranger(&error))
-        };
-        // The connection ends when its only sender is gone.
-        let (answer, _) = tokio::join!(asking, connection);
-        answer.map(|bytes| bytes.to_vec())
-    }
-
-    fn stranger(&self, text: &dyn std::fmt::Display) -> FetchError {
-        FetchError::Stranger { host: self.host.clone(), port: self.port, text: text.to_string() }
-    }
 }
 
-/// Believes any certificate for the length of one download, and remembers the chain, which is judged afterwards. The
-/// handshake's signature is verified: whoever is there holds the key of the certificate that was shown.
-#[derive(Debug)]
-struct Witness {
-    provider: Arc<CryptoProvider>,
-    chain: Mutex<Vec<CertificateDer<'static>>>,
-}
-
-impl Witness {
-    fn judge(&self, anchor: &Anchor, name: &ServerName<'_>, now: Timestamp) -> Connection {
-        let mut own = RootCertStore::empty();
-        let refused = match own.add(anchor.der().clone()).map(|()| self.verify(own, name, now)) {
-            Ok(Ok(())) => return Connection::Anchor,
-            Ok(Err(error)) | Err(error) => error,
-        };
-        let mut system = RootCertStore::empty();
-        system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        match self.verify(system, name, now) {
-            Ok(()) => Connection::System,
-            Err(_) => Connection::Stranger(refused.to_string()),
-        }
-    }
-
-    fn verify(&self, roots: RootCertStore, name: &ServerName<'_>, now: Timestamp) -> Result<(), rustls::Error> {
-        let general = |error: &dyn std::fmt::Display| rustls::Error::General(error.to_string());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
-            .build()
-            .map_err(|error| general(&error))?;
-        let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
-        let (leaf, rest) = chain.split_first().ok_or_else(|| general(&"no certificate was shown"))?;
-        let now = UnixTime::since_unix_epoch(now.since(Timestamp::from_millis(0)));
-        verifier.verify_server_cert(leaf, rest, name, &[], now).map(|_| ())
-    }
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+fn judge(answer: &Answer, anchor: &Anchor, now: Timestamp) -> Connection {
+    let mut own = RootCertStore::empty();
+    let refused = match own.add(anchor.der().clone()).map(|()| answer.verify(Arc::new(own), now)) {
+        Ok(Ok(())) => return Connection::Anchor,
+        Ok(Err(error)) | Err(error) => error,
+    };
+    let mut system = RootCertStore::empty();
+    system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    match answer.verify(Arc::new(system), now) {
+        Ok(()) => Connection::System,
+        Err(_) => Connection::Stranger(refused.to_string()),
     }
 }
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// The longest certificate.
-const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,94 @@
+//! `gatehouse discover`: look for an appliance from a workstation. Exit code 0 if one was found that is believed.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::output;
+use crate::connector::discovery::{Fetcher, Found, Outcome, Search, SystemLookup, discover};
+use crate::platform::{SystemClock, SystemResolver};
+use crate::tls::anchor::{grouped, parse_fingerprint};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Discover {
+    /// The appliance's URL or host, where it is known: then it is looked at, and nothing else
+    url: Option<String>,
+    /// A domain to search in; may be given several times [default: those of this machine]
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    domains: Vec<String>,
+    /// Ask around in the local network, too, by multicast DNS
+    #[arg(long)]
+    multicast: bool,
+    /// The SHA-256 of the appliance's own authority, as its administrator tells it
+    #[arg(long, value_name = "SHA-256")]
+    fingerprint: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Discover {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let fingerprint = self
+            .fingerprint
+            .as_deref()
+            .map(|text| parse_fingerprint(text).with_context(|| format!("{text:?} is not a SHA-256 in hexadecimal")));
+        let search = Search {
+            given: self.url.clone(),
+            domains: self.domains.clone(),
+            multicast: self.multicast,
+            fingerprint: fingerprint.transpose()?,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let outcome = runtime.block_on(async {
+            // Made where a runtime is: the resolver asks on it.
+            let (lookup, fetcher) = (SystemLookup::new(), Fetcher::new(Arc::new(SystemResolver::new())));
+            discover(&search, &lookup, &fetcher, &*SystemClock::new()).await
+        });
+        // A look-up that hangs in the system's resolver is not waited for.
+        runtime.shutdown_background();
+        if self.json {
+            output::json(&as_json(&outcome));
+        } else {
+            outcome.tried.iter().for_each(|tried| output::note(format_args!("not {}: {}", tried.what, tried.why)));
+            outcome.found.iter().for_each(show);
+        }
+        let found = outcome.found.context("no appliance was found")?;
+        anyhow::ensure!(found.ground.is_given(), "an appliance was found, and is not to be believed yet");
+        Ok(())
+    }
+}
+
+fn show(found: &Found) {
+    let appliance = &found.document.appliance;
+    output::line(format_args!("url          {}", found.candidate.advert.url()));
+    output::line(format_args!("found        {}", found.candidate.how));
+    output::line(format_args!("appliance    {:?}, {}", appliance.name, appliance.id));
+    output::line(format_args!("ground       {}", found.ground));
+    if let Some(authority) = &found.document.authority {
+        output::line(format_args!("authority    SHA-256 {}", grouped(&authority.sha256)));
+    }
+    match (&found.candidate.advert.authority_sha256, &found.document.authority) {
+        (Some(dns), Some(own)) if *dns == own.sha256 => {
+            output::note("the fingerprint in the DNS is the same; that proves as much as your DNS does");
+        }
+        (Some(dns), _) => output::note(format_args!("the DNS names another authority: SHA-256 {}", grouped(dns))),
+        (None, _) => {}
+    }
+}
+
+fn as_json(outcome: &Outcome) -> serde_json::Value {
+    let tried: Vec<_> =
+        outcome.tried.iter().map(|one| serde_json::json!({ "what": one.what, "why": one.why })).collect();
+    let found = outcome.found.as_ref().map(|found| {
+        serde_json::json!({
+            "url": found.candidate.advert.url(),
+            "how": found.candidate.how.to_string(),
+            "believed": found.ground.is_given(),
+            "ground": found.ground.to_string(),
+            "announced_sha256": found.candidate.advert.authority_sha256,
+            "document": found.document,
+        })
+    });
+    serde_json::json!({ "found": found, "tried": tried })
+}
