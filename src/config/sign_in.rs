@@ -43,6 +43,10 @@ section! {
 
     /// After how long a member signs in again on the web, however busy the browser was.
     web_absolute_limit_members: Duration = Duration::from_secs(7 * 24 * HOUR);
+
+    /// After how long a program that somebody let in (the connector, for example) asks its person to sign in again, when it did not
+    /// refresh its access meanwhile.
+    program_idle_limit: Duration = Duration::from_secs(30 * 24 * HOUR);
 }
 
 const HOUR: u64 = 60 * 60;
@@ -66,6 +70,9 @@ impl Objections for SignIn {
         // What is seen of a browser is written once a minute, so a shorter limit would end the busiest session.
         let short = short.into_iter().filter(|(_, limit)| *limit < 2 * minute);
         let short = short.map(|(key, _)| (key, "has to be 2m or more".to_owned()));
+        let program = self.program_idle_limit < Duration::from_secs(HOUR);
+        let program = program.then(|| ("program_idle_limit", "has to be 1h or more".to_owned()));
+        let short = short.chain(program);
         [places, remember, free, delay].into_iter().flatten().chain(short).collect()
     }
 }

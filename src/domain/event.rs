@@ -3,7 +3,8 @@
 use std::sync::{Arc, RwLock};
 
 use super::{
-    AccountId, DatabaseId, DeviceId, GrantId, GroupId, IntegrationId, PassId, ServerId, TokenId, WebSessionId,
+    AccountId, DatabaseId, DeviceId, GrantId, GroupId, IntegrationId, PassId, ProgramId, ServerId, TokenId,
+    WebSessionId,
 };
 
 /// A change that is durable already. Whoever listens re-checks what depends on it; nothing is carried but the ids.
@@ -25,6 +26,10 @@ pub enum Event {
     TokenRevoked(TokenId),
     /// Second factors of an account came or went, or whether it must have one changed.
     FactorsChanged(AccountId),
+    /// From where gateway sign-ins may come has changed.
+    AddressesChanged,
+    /// A program that somebody let in was put out.
+    ProgramRevoked(ProgramId),
     /// A web session ended before its time.
     WebSessionEnded(WebSessionId),
     /// A grant was added or changed.

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Where a caller comes from, for counting: an IPv4 address, through whichever socket it came; of an IPv6 address its
 /// /64, since every host can take all addresses of its own.
 pub fn origin(address: IpAddr) -> IpAddr {
@@ -13,7 +15,8 @@ pub fn origin(address: IpAddr) -> IpAddr {
 }
 
 /// A block of addresses in CIDR form: `10.0.0.0/8`, `2001:db8::/32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network {
     first: IpAddr,
     prefix: u8,
@@ -68,6 +71,19 @@ impl FromStr for Network {
 impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.first, self.prefix)
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NotANetwork;
+    fn try_from(text: String) -> Result<Self, NotANetwork> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
     }
 }
 

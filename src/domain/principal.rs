@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId, WebSessionId};
+use super::{
+    AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, ProgramId, Role, Timestamp, TokenId, WebSessionId,
+};
 
 /// Through what somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +17,8 @@ pub enum Credential {
     Device(DeviceId),
     /// An access token.
     Token(TokenId),
+    /// The access token of a program that the person let in.
+    Program(ProgramId),
     /// The cookie of a signed-in browser.
     Web(WebSessionId),
 }
@@ -27,6 +31,7 @@ impl Credential {
             Self::Pass(_) => "pass",
             Self::Device(_) => "device",
             Self::Token(_) => "token",
+            Self::Program(_) => "program",
             Self::Web(_) => "web",
         }
     }

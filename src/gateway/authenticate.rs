@@ -35,6 +35,8 @@ pub(super) async fn identify(
                 SignInError::Expired => Refusal::Expired { user },
                 SignInError::Throttled { retry_after } => Refusal::Throttled { user, retry_after },
                 SignInError::PasswordNotAllowed => Refusal::PasswordNotAllowed { user },
+                SignInError::Address => Refusal::Address { user },
+                SignInError::Scope => Refusal::NotForDatabases { user },
                 SignInError::Busy => Refusal::Busy,
                 SignInError::Unavailable(_) => Refusal::Unavailable,
             };

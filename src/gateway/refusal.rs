@@ -27,6 +27,10 @@ pub(super) enum Refusal {
     Throttled { user: String, retry_after: Duration },
     /// Account passwords do not sign in here. The workstation's side.
     PasswordNotAllowed { user: String },
+    /// Right secret, but sign-ins do not come from this address. The workstation's side.
+    Address { user: String },
+    /// Right token, but it is not for databases. The workstation's side.
+    NotForDatabases { user: String },
     /// More sign-ins than the appliance can check at once. The appliance's side.
     Busy,
     /// Identity, estate or audit cannot answer. The appliance's side.
@@ -109,6 +113,8 @@ impl Refusal {
             | Self::Expired { .. }
             | Self::Throttled { .. }
             | Self::PasswordNotAllowed { .. }
+            | Self::Address { .. }
+            | Self::NotForDatabases { .. }
             | Self::FederatedFlow => (18456, 14),
             Self::NoDatabase { .. } | Self::NoDefaultDatabase { .. } => (4060, 11),
             Self::ServerRefusedLogin { .. } | Self::ServerRefusedDatabase { .. } => (4060, 11),
@@ -151,6 +157,15 @@ impl Refusal {
             Self::PasswordNotAllowed { user } => format!(
                 "Login failed for user '{}'. The account's password does not sign in to databases here; \
                  use a SQL pass, a device secret or an access token.",
+                shown(user)
+            ),
+            Self::Address { user } => format!(
+                "Login failed for user '{}'. Logins from this address are not allowed, or not yet: open the Gatehouse web \
+                 page from this computer, sign in there, and connect again; or ask your administrator.",
+                shown(user)
+            ),
+            Self::NotForDatabases { user } => format!(
+                "Login failed for user '{}'. This access token is not for databases; use one with the scope sql.",
                 shown(user)
             ),
             Self::Busy => "The gateway is checking more sign-ins than it can at once; try again in a moment.".into(),
@@ -289,6 +304,8 @@ impl std::fmt::Display for Refusal {
             Self::Expired { .. } => "the account or credential has expired",
             Self::Throttled { .. } => "too many failed attempts",
             Self::PasswordNotAllowed { .. } => "the account's password is not allowed here",
+            Self::Address { .. } => "logins from this address are not allowed",
+            Self::NotForDatabases { .. } => "the token is not for databases",
             Self::Busy => "too many sign-ins at once",
             Self::Unavailable => "the appliance could not answer",
             Self::NoDatabase { .. } => "no such database, or no grant to it",

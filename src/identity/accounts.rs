@@ -5,7 +5,7 @@ use super::password::NewPassword;
 use super::records::{
     Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
 };
-use super::{Identity, factors, hasher, reset, web};
+use super::{Identity, addresses, factors, hasher, oauth, reset, web};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
@@ -153,6 +153,7 @@ impl Identity {
             state.put::<Accounts>(&id, &account)?;
             if account.generation != generation {
                 web::end_all(state, id)?;
+                oauth::forget(state, id)?;
             }
             if was_administering && !administers(&account) {
                 somebody_administers(state)?;
@@ -275,6 +276,8 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId, now: Timestamp) -> R
     }
     web::forget(state, id)?;
     factors::forget(state, id)?;
+    addresses::forget(state, id)?;
+    oauth::forget(state, id)?;
     reset::forget(state, id, now)?;
     let member = Member::Account(id);
     factors::forget_rule(state, member)?;

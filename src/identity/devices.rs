@@ -1,12 +1,13 @@
 //! Devices: enrolled workstations, each with a secret of its own.
 
-use super::Identity;
 use super::accounts::{active, take_name};
+use super::addresses::MOST_NETWORKS;
 use super::error::IdentityError;
 use super::generated::Kind;
 use super::records::{Device, Devices, NameOwner, Names, Passes, SecretHash, SecretOwner, Secrets};
+use super::{Identity, oauth};
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, DeviceId, Event, Name, PassId, Secret};
+use crate::domain::{AccountId, DeviceId, Event, Name, Network, PassId, ProgramId, Secret};
 use crate::store::{Change, StoreError};
 
 impl Identity {
@@ -19,7 +20,7 @@ impl Identity {
     ) -> Result<(Device, Secret), IdentityError> {
         let secret = Kind::Device.generate()?;
         let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::Device, &secret));
-        let device = Device { id: DeviceId::random(), name, account, hash, created: now };
+        let device = Device { id: DeviceId::random(), name, account, hash, created: now, networks: Vec::new() };
         let insert = move |state: &mut Change<'_>| {
             let owner = active(state, account, now)?;
             take_name(state, &device.name, NameOwner::Device(device.id))?;
@@ -51,6 +52,34 @@ impl Identity {
         found.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: name_or_id.to_owned() })
     }
 
+    /// Binds a device to networks: its secret, and the passes it was given, count from there alone; from anywhere when none
+    /// are named. Live sessions from elsewhere end.
+    pub async fn bind_device(
+        &self,
+        actor: &Actor,
+        id: DeviceId,
+        networks: Vec<Network>,
+    ) -> Result<Device, IdentityError> {
+        if networks.len() > MOST_NETWORKS {
+            return Err(IdentityError::TooMany { what: "networks", limit: MOST_NETWORKS });
+        }
+        let bind = move |state: &mut Change<'_>| {
+            let device = state.read::<Devices>(&id)?;
+            let device = device.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: id.to_string() })?;
+            let device = Device { networks: networks.clone(), ..device };
+            state.put::<Devices>(&id, &device)?;
+            Ok(device)
+        };
+        let entry = |device: &Device| {
+            let networks: Vec<String> = device.networks.iter().map(ToString::to_string).collect();
+            let entry = Entry::new(actor.clone(), "device.networks").subject(device.name.as_str());
+            entry.detail("networks", networks.join(", "))
+        };
+        let device: Device = self.change(bind, entry).await?;
+        self.publish(Event::AddressesChanged);
+        Ok(device)
+    }
+
     /// Revokes a device, with the passes that it was given.
     pub async fn revoke_device(&self, actor: &Actor, id: DeviceId) -> Result<Device, IdentityError> {
         let revoke = move |state: &mut Change<'_>| {
@@ -59,14 +88,16 @@ impl Identity {
             state.remove::<Devices>(&id)?;
             state.remove::<Names>(&device.name.folded())?;
             state.remove::<Secrets>(&device.hash)?;
-            Ok((device, remove_passes(state, id)?))
+            let programs = oauth::forget_device(state, device.account, id)?;
+            Ok((device, remove_passes(state, id)?, programs))
         };
-        let entry = |(device, _): &(Device, Vec<PassId>)| {
+        let entry = |(device, ..): &(Device, Vec<PassId>, Vec<ProgramId>)| {
             Entry::new(actor.clone(), "device.revoke").subject(device.name.as_str())
         };
-        let (device, passes) = self.change(revoke, entry).await?;
+        let (device, passes, programs) = self.change(revoke, entry).await?;
         self.publish(Event::DeviceRevoked(id));
         passes.into_iter().for_each(|pass| self.publish(Event::PassRevoked(pass)));
+        programs.into_iter().for_each(|program| self.publish(Event::ProgramRevoked(program)));
         Ok(device)
     }
 

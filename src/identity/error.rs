@@ -32,6 +32,12 @@ pub enum SignInError {
     /// The password is right, but the account's policy wants a pass, a device or a token here. The operator's side.
     #[error("the account may not use its password here")]
     PasswordNotAllowed,
+    /// The secret is right, but a rule says that sign-ins do not come from this address. The workstation's side.
+    #[error("sign-ins from this address are not allowed, or not yet")]
+    Address,
+    /// The secret is right, but it is not for this. The workstation's side.
+    #[error("the token is not for this")]
+    Scope,
     /// Not a code of the account's second factor, or one that was used before. The workstation's side.
     #[error("a wrong code, or one that was used before")]
     WrongCode,
@@ -79,6 +85,12 @@ impl SignInError {
             Self::WrongCode => {
                 "This code is not right, or was used before. Wait for the next one and try again.".into()
             }
+            Self::Address => {
+                "Sign-ins from this address are not allowed, or not yet. Open the Gatehouse web page from this \
+                 computer, sign in there, and try again; or ask your administrator."
+                    .into()
+            }
+            Self::Scope => "This token is not for this. Use one with the right scope.".into(),
             Self::TooLate => "This took too long. Sign in again.".into(),
             Self::Busy => "Too many logins at once. Try again in a moment.".into(),
             Self::Unavailable(_) => "Gatehouse cannot check logins now. Try again in a moment.".into(),
@@ -93,6 +105,8 @@ impl SignInError {
             Self::Expired => "expired",
             Self::Throttled { .. } => "throttled",
             Self::PasswordNotAllowed => "password-not-allowed",
+            Self::Address => "address-not-allowed",
+            Self::Scope => "scope-missing",
             Self::WrongCode => "wrong-code",
             Self::TooLate => "too-late",
             Self::Busy => "busy",
@@ -103,7 +117,13 @@ impl SignInError {
     /// Whose side it is on.
     pub fn side(&self) -> Side {
         match self {
-            Self::Wrong | Self::Expired | Self::Throttled { .. } | Self::WrongCode | Self::TooLate => Side::Workstation,
+            Self::Wrong
+            | Self::Expired
+            | Self::Throttled { .. }
+            | Self::Address
+            | Self::Scope
+            | Self::WrongCode
+            | Self::TooLate => Side::Workstation,
             Self::Disabled | Self::PasswordNotAllowed => Side::Operator,
             Self::Busy | Self::Unavailable(_) => Side::Appliance,
         }
@@ -194,6 +214,17 @@ pub enum IdentityError {
     /// The account must have a second factor, and this is its last. The operator's side.
     #[error("this account must have a second factor; add another one first")]
     FactorRequired,
+    /// A rule that nobody could ever meet. The operator's side.
+    #[error("an address rule names a time, networks, or both")]
+    EmptyRule,
+    /// A redirect address that answers would leak to, or none. The operator's side.
+    #[error(
+        "{0:?} cannot be a redirect address: it has to be https, plain HTTP to a loopback address, or of a scheme with a dot"
+    )]
+    Redirect(String),
+    /// A token for nothing. The operator's side.
+    #[error("a token has at least one scope")]
+    NoScope,
     /// There are as many as there may be. The operator's side.
     #[error("there are {limit} {what} already; remove one first")]
     TooMany {

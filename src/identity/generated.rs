@@ -115,6 +115,24 @@ pub fn recovery_code() -> Result<Secret, NoRandomness> {
     Ok(Secret::new(format!("{first}-{second}")))
 }
 
+/// A code that a person types from one screen into another: `BCDF-GHJK`, 34 bits; no vowels, so that it is no word (RFC 8628, 6.1).
+pub fn user_code() -> Result<Secret, NoRandomness> {
+    let letters = random_text(CONSONANTS, 8)?;
+    let (first, second) = letters.expose().split_at_checked(4).unwrap_or_default();
+    Ok(Secret::new(format!("{first}-{second}")))
+}
+
+/// What all refresh tokens of one program begin with: half of the digits, 131 bits.
+pub fn family_of(refresh: &Secret) -> &str {
+    refresh.expose().get(..Kind::Refresh.prefix().len() + FAMILY_DIGITS).unwrap_or_default()
+}
+
+/// The refresh token that follows this one: of the same family, with the other half, 125 bits, drawn anew.
+pub fn refresh_after(refresh: &Secret) -> Result<Secret, NoRandomness> {
+    let digits = random_text(BASE62, DIGITS - FAMILY_DIGITS)?;
+    Ok(Secret::new(format!("{}{}", family_of(refresh), digits.expose())))
+}
+
 /// `length` characters of `alphabet`, each as likely as the others.
 fn random_text(alphabet: &[u8], length: usize) -> Result<Secret, NoRandomness> {
     // Bytes past the last whole multiple of the alphabet's size would favour its first characters: they are drawn again.
@@ -132,6 +150,9 @@ fn random_text(alphabet: &[u8], length: usize) -> Result<Secret, NoRandomness> {
 
 /// 43 digits of base 62 hold 256 bits.
 const DIGITS: usize = 43;
+/// The part of a refresh token that stays.
+const FAMILY_DIGITS: usize = 22;
+const CONSONANTS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// No 0, 1, i, l, o: nobody has to guess which one it is.
 const LEGIBLE: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
@@ -164,6 +185,20 @@ mod tests {
         assert_eq!(different.len(), secrets.len());
         let all = secrets.concat();
         assert!(BASE62.iter().all(|digit| all.contains(char::from(*digit))));
+    }
+
+    #[test]
+    fn a_refresh_token_keeps_its_family_and_nothing_else() {
+        let first = Kind::Refresh.generate().unwrap();
+        let second = refresh_after(&first).unwrap();
+        assert_eq!((Kind::of(second.expose()), family_of(&first)), (Some(Kind::Refresh), family_of(&second)));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_user_code_is_two_groups_of_consonants() {
+        let code = user_code().unwrap();
+        assert!(code.expose().len() == 9 && code.expose().bytes().all(|b| b == b'-' || CONSONANTS.contains(&b)));
     }
 
     #[test]

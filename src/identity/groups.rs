@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::IdentityError;
 use super::records::{Accounts, Group, GroupNames, Groups, Member, Members, Memberships};
-use super::{Identity, factors};
+use super::{Identity, addresses, factors};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Event, GroupId, Name};
 use crate::store::{Change, StoreError, prefix};
@@ -108,6 +108,7 @@ impl Identity {
             }
             let member = Member::Group(id);
             factors::forget_rule(state, member)?;
+            addresses::forget_group(state, id)?;
             for ((_, outer), _) in state.scan_prefix::<Memberships>(&prefix(&member))? {
                 state.remove::<Memberships>(&(member, outer))?;
                 state.remove::<Members>(&(outer, member))?;

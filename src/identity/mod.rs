@@ -6,6 +6,8 @@
 //! decide who may ask for them: the administration service does, which everything goes through.
 
 mod accounts;
+pub mod addresses;
+mod bearer;
 mod devices;
 mod error;
 pub mod factors;
@@ -13,6 +15,7 @@ pub mod generated;
 mod groups;
 mod hasher;
 mod memory;
+pub mod oauth;
 mod passes;
 pub mod password;
 mod records;
@@ -28,6 +31,7 @@ pub mod web;
 use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
+pub use bearer::Caller;
 pub use error::{IdentityError, PasswordChangeError, SetUpError, SignInError};
 pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use set_up::{SetUpCode, SetUpStep};
@@ -45,7 +49,16 @@ use waiting::Waiting;
 
 /// Every table of this room, for opening the store.
 pub fn tables() -> Vec<TableInfo> {
-    [records::tables(), web::tables(), factors::tables(), set_up::tables(), reset::tables()].concat()
+    [
+        records::tables(),
+        web::tables(),
+        factors::tables(),
+        set_up::tables(),
+        reset::tables(),
+        addresses::tables(),
+        oauth::tables(),
+    ]
+    .concat()
 }
 
 /// Accounts and what signs them in. Clones are handles to the same service.
@@ -64,6 +77,7 @@ struct Inner {
     memory: Memory,
     throttle: Throttle,
     factors: factors::Part,
+    oauth: oauth::Part,
     web: web::Part,
     has_administrator: set_up::Known,
     setting_up: Waiting<set_up::Pending>,
@@ -94,6 +108,7 @@ impl Identity {
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
             factors: factors::Part::new(settings, limits, &config.appliance.name),
+            oauth: oauth::Part::new(settings, limits),
             web: web::Part::new(settings),
             has_administrator: set_up::Known::default(),
             setting_up: Waiting::new(set_up::TO_FINISH),

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountId, DatabaseId, DeviceId, GroupId, Name, PassId, Role, Timestamp, TokenId};
+use crate::domain::{
+    AccountId, DatabaseId, DeviceId, GroupId, Name, Network, PassId, Role, Scopes, Timestamp, TokenId,
+};
 use crate::store::{self, Key};
 
 /// A person or a service that signs in.
@@ -72,6 +74,17 @@ pub struct Device {
     pub hash: SecretHash,
     /// When it was added.
     pub created: Timestamp,
+    /// The networks that its secret, and the passes it was given, count from; anywhere when there are none.
+    #[serde(default)]
+    pub networks: Vec<Network>,
+}
+
+impl Device {
+    /// Whether its secret counts from this address.
+    pub fn may_come_from(&self, peer: std::net::IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(peer))
+    }
 }
 
 /// A short-lived password for SQL drivers.
@@ -91,7 +104,7 @@ pub struct Pass {
     pub expires: Timestamp,
 }
 
-/// An access token.
+/// An API token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Token {
     /// Its id.
@@ -100,6 +113,8 @@ pub struct Token {
     pub account: AccountId,
     /// What it is for, in its owner's words.
     pub label: String,
+    /// What it may be used for.
+    pub scopes: Scopes,
     /// Its keyed hash.
     pub hash: SecretHash,
     /// When it was issued.
@@ -185,6 +200,17 @@ impl Key for Member {
     }
 }
 
+/// Tokens of the first version had no scopes, and opened databases.
+fn migrate_token(from: u32, mut value: serde_json::Value) -> Result<serde_json::Value, String> {
+    match (from, value.as_object_mut()) {
+        (1, Some(token)) => {
+            token.insert("scopes".to_owned(), serde_json::json!(["sql"]));
+            Ok(value)
+        }
+        _ => Err(format!("there is no step from version {from}")),
+    }
+}
+
 store::tables! {
     /// Accounts.
     Accounts = "accounts": AccountId => Account;
@@ -195,7 +221,7 @@ store::tables! {
     /// Passes.
     Passes = "passes": PassId => Pass;
     /// Tokens.
-    Tokens = "tokens": TokenId => Token;
+    Tokens = "tokens": TokenId => Token, version 2 by migrate_token;
     /// Who has a name, by its folded form: accounts and devices together.
     Names = "names": String => NameOwner;
     /// Which group has a name, by its folded form.
@@ -226,6 +252,17 @@ mod tests {
         }
         assert_eq!(<(GroupId, Member)>::from_bytes(&[0; 20]), None);
         assert_eq!(<(Member, GroupId)>::from_bytes(b"x"), None);
+    }
+
+    #[test]
+    fn a_token_of_the_first_version_opens_databases_and_nothing_else() {
+        let first = serde_json::json!({
+            "id": TokenId::random(), "account": AccountId::random(), "label": "reports", "hash": [7_u8; 32].to_vec(),
+            "created": 1, "expires": 2,
+        });
+        let token: Token = serde_json::from_value(migrate_token(1, first).unwrap()).unwrap();
+        assert_eq!((token.scopes, token.label.as_str()), (Scopes::sql(), "reports"));
+        assert!(migrate_token(2, serde_json::json!({})).is_err() && migrate_token(1, serde_json::json!(7)).is_err());
     }
 
     #[test]

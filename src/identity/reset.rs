@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::active;
 use super::error::{IdentityError, PasswordChangeError};
 use super::generated::Kind;
+use super::oauth;
 use super::records::{Account, Accounts, SecretHash};
 use super::web::{self, Begun, Origin, Visit, WebSession};
 use super::{Alteration, Identity};
@@ -56,6 +57,7 @@ impl Identity {
             Alteration::Password(record.clone()).apply(&mut account);
             state.put::<Accounts>(&account.id, &account)?;
             web::end_all(state, account.id)?;
+            oauth::forget(state, account.id)?;
             web::go_on(state, session, &account, hash, now).map_err(IdentityError::from)
         };
         let entry = |session: &WebSession| {
@@ -118,6 +120,7 @@ impl Identity {
             Alteration::Password(record.clone()).apply(&mut account);
             state.put::<Accounts>(&id, &account)?;
             web::end_all(state, id)?;
+            oauth::forget(state, id)?;
             Ok(account.name)
         };
         let entry = |name: &Name| {

@@ -13,10 +13,12 @@ use super::generated::Kind;
 use super::hasher::Function;
 use super::memory::Claim;
 use super::password::compared_form;
-use super::records::{Account, Accounts, Devices, Passes, PasswordRecord, SecretOwner, Secrets, Tokens};
+use super::records::{
+    Account, Accounts, Device, Devices, Passes, PasswordRecord, SecretHash, SecretOwner, Secrets, Tokens,
+};
 use super::throttle::Suspect;
 use crate::domain::name::fold;
-use crate::domain::{AccountId, Credential, Principal, Secret, Timestamp};
+use crate::domain::{AccountId, Credential, Principal, Scope, Scopes, Secret, Timestamp};
 use crate::store::{Change, StoreError};
 
 /// What somebody shows to be let in.
@@ -37,7 +39,10 @@ impl Identity {
     /// Signs in. What is wrong with an account is told only to who has its secret.
     pub async fn sign_in(&self, presented: Presented, peer: IpAddr) -> Result<Principal, SignInError> {
         match presented {
-            Presented::Token(secret) => self.by_generated(Kind::Token, None, &secret, peer),
+            Presented::Token(secret) => {
+                let kind = Kind::of(secret.expose()).filter(|kind| *kind == Kind::Access).unwrap_or(Kind::Token);
+                self.by_generated(kind, None, &secret, peer)
+            }
             Presented::Password { name, secret } => match Kind::of(secret.expose()) {
                 Some(kind) => self.by_generated(kind, Some(&name), &secret, peer),
                 None => self.by_password(&name, &secret, peer).await,
@@ -131,6 +136,7 @@ impl Identity {
         }
     }
 
+    /// Signs in to the gateway by a secret that the appliance made.
     fn by_generated(
         &self,
         expected: Kind,
@@ -138,6 +144,23 @@ impl Identity {
         secret: &Secret,
         peer: IpAddr,
     ) -> Result<Principal, SignInError> {
+        let (found, suspect) = self.found(expected, name, secret, peer)?;
+        if !found.scopes.contains(Scope::Sql) {
+            return Err(SignInError::Scope);
+        }
+        let principal = self.admit(found.account, found.credential, found.expires, peer)?;
+        self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
+        Ok(principal)
+    }
+
+    /// What a generated secret belongs to; a wrong one meets the throttle.
+    pub(super) fn found(
+        &self,
+        expected: Kind,
+        name: Option<&str>,
+        secret: &Secret,
+        peer: IpAddr,
+    ) -> Result<(Found, Suspect), SignInError> {
         let (throttle, now) = (&self.inner.throttle, self.inner.clock.monotonic());
         let found = match Kind::of(secret.expose()) {
             Some(kind) if kind == expected => self.find(kind, name, secret)?,
@@ -149,36 +172,60 @@ impl Identity {
             throttle.failed_with_generated(suspect, now);
             return Err(SignInError::Wrong);
         };
+        if !found.device.as_ref().is_none_or(|device| device.may_come_from(peer)) {
+            return Err(SignInError::Address);
+        }
         let suspect = throttle.suspect(name.unwrap_or(found.account.name.as_str()), peer);
-        let principal = self.admit(found.account, found.credential, found.expires, peer)?;
-        throttle.succeeded(suspect, now);
-        Ok(principal)
+        Ok((found, suspect))
     }
 
     /// What a generated secret belongs to, if it goes with the name.
     fn find(&self, kind: Kind, name: Option<&str>, secret: &Secret) -> Result<Option<Found>, StoreError> {
-        let store = &self.inner.store;
-        let Some(owner) = store.read::<Secrets>(&self.secret_hash(kind, secret))? else { return Ok(None) };
-        let found = match owner {
-            SecretOwner::Device(id) => store
-                .read::<Devices>(&id)?
-                .map(|device| (device.account, Credential::Device(id), None, Some(device.name))),
-            SecretOwner::Pass(id) => {
-                store.read::<Passes>(&id)?.map(|pass| (pass.account, Credential::Pass(id), Some(pass.expires), None))
-            }
-            SecretOwner::Token(id) => store
-                .read::<Tokens>(&id)?
-                .map(|token| (token.account, Credential::Token(id), Some(token.expires), None)),
-        };
-        let Some((account, credential, expires, device_name)) = found else { return Ok(None) };
+        let (store, hash) = (&self.inner.store, self.secret_hash(kind, secret));
+        let found = if kind == Kind::Access { self.find_program(hash)? } else { self.find_owner(hash)? };
+        let Some(Owned { account, credential, expires, device, scopes }) = found else { return Ok(None) };
         let Some(account) = store.read::<Accounts>(&account)? else { return Ok(None) };
         // A device signs in under its own name, everything else under its account's.
-        let goes_with = device_name.as_ref().unwrap_or(&account.name).folded();
+        let goes_with = match (credential, &device) {
+            (Credential::Device(_), Some(device)) => device.name.folded(),
+            _ => account.name.folded(),
+        };
         let fits = name.is_none_or(|name| fold(name) == goes_with);
-        Ok(fits.then_some(Found { account, credential, expires }))
+        Ok(fits.then_some(Found { account, credential, expires, device, scopes }))
     }
 
-    /// The principal of an account whose secret was right.
+    fn find_owner(&self, hash: SecretHash) -> Result<Option<Owned>, StoreError> {
+        let store = &self.inner.store;
+        let Some(owner) = store.read::<Secrets>(&hash)? else { return Ok(None) };
+        Ok(match owner {
+            SecretOwner::Device(id) => store.read::<Devices>(&id)?.map(|device| Owned {
+                account: device.account,
+                credential: Credential::Device(id),
+                expires: None,
+                device: Some(device),
+                scopes: Scopes::of([Scope::Sql, Scope::WorkstationConfig]),
+            }),
+            SecretOwner::Pass(id) => match store.read::<Passes>(&id)? {
+                None => None,
+                Some(pass) => Some(Owned {
+                    account: pass.account,
+                    credential: Credential::Pass(id),
+                    expires: Some(pass.expires),
+                    device: pass.device.map(|id| store.read::<Devices>(&id)).transpose()?.flatten(),
+                    scopes: Scopes::sql(),
+                }),
+            },
+            SecretOwner::Token(id) => store.read::<Tokens>(&id)?.map(|token| Owned {
+                account: token.account,
+                credential: Credential::Token(id),
+                expires: Some(token.expires),
+                device: None,
+                scopes: token.scopes,
+            }),
+        })
+    }
+
+    /// The principal of an account whose secret was right, at the gateway.
     fn admit(
         &self,
         account: Account,
@@ -190,6 +237,9 @@ impl Identity {
         let principal = self.principal(account, credential, expires, peer)?;
         if credential == Credential::Password && !password_allowed {
             return Err(SignInError::PasswordNotAllowed);
+        }
+        if !self.may_come_from(principal.account, &principal.groups, peer, principal.signed_in)? {
+            return Err(SignInError::Address);
         }
         Ok(principal)
     }
@@ -225,10 +275,22 @@ impl Identity {
     }
 }
 
-struct Found {
-    account: Account,
-    credential: Credential,
-    expires: Option<Timestamp>,
+/// What a secret belongs to, and for what it is.
+pub(super) struct Found {
+    pub(super) account: Account,
+    pub(super) credential: Credential,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) scopes: Scopes,
+    device: Option<Device>,
+}
+
+/// The same by ids.
+pub(super) struct Owned {
+    pub(super) account: AccountId,
+    pub(super) credential: Credential,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) device: Option<Device>,
+    pub(super) scopes: Scopes,
 }
 
 pub(super) fn throttled(retry_after: std::time::Duration) -> SignInError {

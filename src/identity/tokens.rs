@@ -1,4 +1,5 @@
-//! Access tokens: opaque, for programs; through FEDAUTH, or in the password's place.
+//! API tokens: opaque, for programs and scripts; through FEDAUTH, in the password's place, or as a bearer of the API, as their
+//! scopes say.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::error::IdentityError;
 use super::generated::Kind;
 use super::records::{SecretOwner, Secrets, Token, Tokens};
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, Event, Name, Secret, TokenId};
+use crate::domain::{AccountId, Event, Name, Scopes, Secret, TokenId};
 use crate::store::Change;
 
 impl Identity {
@@ -18,6 +19,7 @@ impl Identity {
         actor: &Actor,
         account: AccountId,
         label: String,
+        scopes: Scopes,
         lifetime: Duration,
     ) -> Result<(Token, Secret), IdentityError> {
         if !(SHORTEST_LIFE..=LONGEST_LIFE).contains(&lifetime) {
@@ -26,10 +28,13 @@ impl Identity {
         if label.chars().count() > 100 || label.chars().any(char::is_control) {
             return Err(IdentityError::Label);
         }
+        if scopes.is_empty() {
+            return Err(IdentityError::NoScope);
+        }
         let secret = Kind::Token.generate()?;
         let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::Token, &secret));
         let expires = now.after(lifetime);
-        let token = Token { id: TokenId::random(), account, label, hash, created: now, expires };
+        let token = Token { id: TokenId::random(), account, label, scopes, hash, created: now, expires };
         let insert = move |state: &mut Change<'_>| {
             let owner = active(state, account, now)?;
             state.put::<Tokens>(&token.id, &token)?;
@@ -39,7 +44,7 @@ impl Identity {
         let entry = |(token, owner): &(Token, Name)| {
             let entry = Entry::new(actor.clone(), "token.issue").subject(owner.as_str());
             let entry = entry.detail("token", token.id.to_string()).detail("label", token.label.as_str());
-            entry.detail("expires", token.expires.to_string())
+            entry.detail("scopes", &token.scopes).detail("expires", token.expires.to_string())
         };
         let (token, _) = self.change(insert, entry).await?;
         Ok((token, secret))

@@ -30,10 +30,18 @@ impl Identity {
         if !account.enabled || account.generation != principal.generation || !in_time {
             return Ok(None);
         }
+        let from_there = |id| {
+            let device = store.read::<Devices>(&id)?;
+            Ok::<_, StoreError>(device.is_some_and(|device| device.may_come_from(principal.peer)))
+        };
         let credential_holds = match principal.credential {
             Credential::Password => true,
-            Credential::Pass(id) => store.read::<Passes>(&id)?.is_some(),
-            Credential::Device(id) => store.read::<Devices>(&id)?.is_some(),
+            Credential::Pass(id) => match store.read::<Passes>(&id)? {
+                Some(pass) => pass.device.map_or(Ok(true), from_there)?,
+                None => false,
+            },
+            Credential::Device(id) => from_there(id)?,
+            Credential::Program(id) => self.live_program(&account, id)?.is_some(),
             Credential::Token(id) => store.read::<Tokens>(&id)?.is_some(),
             Credential::Web(id) => self.live_web_session(&account, id)?.is_some(),
         };
@@ -41,6 +49,10 @@ impl Identity {
             return Ok(None);
         }
         let groups = self.groups_of(principal.account)?;
+        let at_gateway = !matches!(principal.credential, Credential::Web(_));
+        if at_gateway && !self.may_come_from(principal.account, &groups, principal.peer, principal.signed_in)? {
+            return Ok(None);
+        }
         let (role, default_database) = (account.role, account.default_database);
         Ok(Some(Principal { role, default_database, groups, name: account.name, ..principal.clone() }))
     }

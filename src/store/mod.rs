@@ -37,8 +37,8 @@ pub use key::{Key, prefix};
 pub use master_key::MasterKeyError;
 pub use open::{OpenReport, Restored, StoreOptions};
 pub use seal::Sealed;
-pub(crate) use table::tables;
 pub use table::{Entries, Table, TableInfo, VALUE_LIMIT};
+pub(crate) use table::{tables, version};
 
 use crate::domain::Secret;
 use crate::platform::Clock;

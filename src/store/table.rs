@@ -45,18 +45,24 @@ impl TableInfo {
     }
 }
 
-/// Declares a room's tables of one version, and `tables()`, which names them all for opening the store.
+/// Declares a room's tables, each of version 1 or of the one it names with its steps of migration, and `tables()`, which names them all for opening the store.
 macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
+    ($($(#[$doc:meta])* $table:ident = $name:literal: $key:ty => $value:ty $(, version $version:literal by $step:path)?;)+) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
             pub struct $table;
             impl $crate::store::Table for $table {
                 const NAME: &'static str = $name;
-                const VERSION: u32 = 1;
+                const VERSION: u32 = $crate::store::version!($($version)?);
                 type Key = $key;
                 type Value = $value;
+                $(
+                    fn migrate(from: u32, value: serde_json::Value) -> Result<serde_json::Value, String> {
+                        let step: fn(u32, serde_json::Value) -> Result<serde_json::Value, String> = $step;
+                        step(from, value)
+                    }
+                )?
             }
         )+
 
@@ -67,6 +73,17 @@ macro_rules! tables {
     };
 }
 pub(crate) use tables;
+
+/// The version that a table names, or the first.
+macro_rules! version {
+    () => {
+        1
+    };
+    ($version:literal) => {
+        $version
+    };
+}
+pub(crate) use version;
 
 /// Where the entry lies.
 pub(super) fn key_bytes<T: Table>(key: &T::Key) -> Vec<u8> {

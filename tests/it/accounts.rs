@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse::audit::{Actor, verify};
-use gatehouse::domain::{Event, Role, Secret};
+use gatehouse::domain::{Event, Role, Scopes, Secret};
 use gatehouse::identity::password::PasswordError;
 use gatehouse::identity::{Alteration, IdentityError, Member, NewAccount};
 
@@ -206,7 +206,7 @@ async fn who_may_not_sign_in_gets_no_devices_passes_or_tokens() {
     house.identity().alter_account(&CONSOLE, ada.id, Alteration::Disable).await.unwrap();
     let device = house.identity().add_device(&CONSOLE, name("desk"), ada.id).await;
     let pass = house.identity().issue_pass(&CONSOLE, ada.id, None, hour).await;
-    let token = house.identity().issue_token(&CONSOLE, ada.id, String::new(), hour).await;
+    let token = house.identity().issue_token(&CONSOLE, ada.id, String::new(), Scopes::sql(), hour).await;
     assert!(matches!(device, Err(IdentityError::NotActive)));
     assert!(matches!(pass, Err(IdentityError::NotActive)));
     assert!(matches!(token, Err(IdentityError::NotActive)));
@@ -232,7 +232,7 @@ async fn what_the_store_holds_contains_no_password_and_no_generated_secret() {
     let hour = Duration::from_secs(3600);
     let (_, device) = house.identity().add_device(&CONSOLE, name("desk"), ada.id).await.unwrap();
     let (_, pass) = house.identity().issue_pass(&CONSOLE, ada.id, None, hour).await.unwrap();
-    let (_, token) = house.identity().issue_token(&CONSOLE, ada.id, String::new(), hour).await.unwrap();
+    let (_, token) = house.identity().issue_token(&CONSOLE, ada.id, String::new(), Scopes::sql(), hour).await.unwrap();
     house.sign_in("ada", PASSWORD).await.unwrap();
     assert!(is_wrong(&house.sign_in("ada", "wrong and still secret").await));
     let secrets = [PASSWORD, device.expose(), pass.expose(), token.expose(), "wrong and still secret"];

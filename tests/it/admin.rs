@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use gatehouse::app::admin::access::Need;
 use gatehouse::app::admin::{
-    AccountRequest, AdminError, AdminRequest, AdminResponse, DatabaseRequest, DeviceRequest, GrantRequest, GranteeName,
-    GroupRequest, LiveSessions, MemberName, PassRequest, SentSecret, ServerRequest, SessionRequest, SessionView,
-    TokenRequest,
+    AccountRequest, AddressRequest, AdminError, AdminRequest, AdminResponse, DatabaseRequest, DeviceRequest,
+    GrantRequest, GranteeName, GroupRequest, LiveSessions, MemberName, PassRequest, SentSecret, ServerRequest,
+    SessionRequest, SessionView, TokenRequest, WhoseName,
 };
 use gatehouse::audit::Actor;
-use gatehouse::domain::{AccessLevel, AccountId, Role, Secret, SessionId};
+use gatehouse::domain::{AccessLevel, AccountId, Role, Scopes, Secret, SessionId};
 use gatehouse::identity::Alteration;
 use gatehouse::upstream::{Target, TlsRule};
 
@@ -100,6 +100,8 @@ fn requests() -> Vec<(AdminRequest, Need)> {
         password: secret(),
         check: false,
     };
+    let whose = WhoseName::Account(none());
+    let rule = AddressRequest::SetRule { whose, within: Some(hour), networks: Vec::new() };
     let unreachable = Target::new("", 1);
     vec![
         account(add, Change),
@@ -109,7 +111,15 @@ fn requests() -> Vec<(AdminRequest, Need)> {
         account(AccountRequest::Enable(none()), Change),
         account(AccountRequest::Password { account: none(), password: secret() }, Change),
         account(set, Change),
+        account(AccountRequest::ResetLink(none()), Change),
+        account(AccountRequest::RemoveFactors(none()), Change),
+        account(AccountRequest::RequireFactor { account: none(), required: true }, Change),
         account(AccountRequest::Remove(none()), Change),
+        (AdminRequest::Address(AddressRequest::List(none())), Read),
+        (AdminRequest::Address(AddressRequest::Pin { account: none(), address: HERE }), Change),
+        (AdminRequest::Address(AddressRequest::Remove { account: none(), address: HERE }), Change),
+        (AdminRequest::Address(AddressRequest::Rules), Read),
+        (AdminRequest::Address(rule), Change),
         group(GroupRequest::Add(name("taken")), Change),
         group(GroupRequest::List, Read),
         group(GroupRequest::Show(none()), Read),
@@ -118,11 +128,20 @@ fn requests() -> Vec<(AdminRequest, Need)> {
         group(GroupRequest::Remove(none()), Change),
         (AdminRequest::Device(DeviceRequest::Add { name: name("x"), account: none() }), Change),
         (AdminRequest::Device(DeviceRequest::List), Read),
+        (AdminRequest::Device(DeviceRequest::Networks { device: none(), networks: Vec::new() }), Change),
         (AdminRequest::Device(DeviceRequest::Revoke(none())), Change),
         (AdminRequest::Pass(PassRequest::Issue { account: none(), device: None, lifetime: hour }), Change),
         (AdminRequest::Pass(PassRequest::List), Read),
         (AdminRequest::Pass(PassRequest::Revoke(none())), Change),
-        (AdminRequest::Token(TokenRequest::Issue { account: none(), label: none(), lifetime: hour }), Change),
+        (
+            AdminRequest::Token(TokenRequest::Issue {
+                account: none(),
+                label: none(),
+                scopes: Scopes::sql(),
+                lifetime: hour,
+            }),
+            Change,
+        ),
         (AdminRequest::Token(TokenRequest::List), Read),
         (AdminRequest::Token(TokenRequest::Revoke(none())), Change),
         (AdminRequest::Server(ServerRequest::Add { name: name("x"), target: unreachable.clone() }), Change),
@@ -295,4 +314,20 @@ async fn a_probe_shows_what_was_met_whether_it_is_believed_or_not() {
     let pinned = TlsRule::Certificate { sha256: met.certificates[0].sha256.clone() };
     let Ok(AdminResponse::Met(met)) = probe(Target { tls: pinned, ..peer.target() }).await else { panic!("no answer") };
     assert!(met.verified, "{}", met.verdict);
+}
+
+#[tokio::test]
+async fn only_the_console_of_a_running_appliance_gets_a_set_up_code() {
+    let house = House::build();
+    let stopped = house.admin(None).handle(&CONSOLE, AdminRequest::SetUpCode).await;
+    assert!(matches!(stopped, Err(AdminError::NotStarted)));
+    let admin = house.admin(Some(Sessions::with(&[])));
+    let Ok(AdminResponse::SetUpCode(made)) = admin.handle(&CONSOLE, AdminRequest::SetUpCode).await else {
+        panic!("another answer")
+    };
+    let origin = gatehouse::identity::web::Origin::new(HERE, "");
+    house.identity().check_set_up_code(&made.code.0, &origin).await.unwrap();
+    let root = house.actor(&house.account("root", Role::Administrator).await);
+    assert!(matches!(admin.handle(&root, AdminRequest::SetUpCode).await, Err(AdminError::NotAllowed)));
+    assert!(matches!(admin.handle(&CONSOLE, AdminRequest::SetUpCode).await, Err(AdminError::SetUp(_))));
 }

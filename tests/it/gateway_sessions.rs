@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse::config;
-use gatehouse::domain::Secret;
+use gatehouse::domain::{Scopes, Secret};
 use gatehouse::identity::Alteration;
 use gatehouse::wire::PacketReader;
 
@@ -75,7 +75,8 @@ async fn whatever_a_session_stands_on_ends_it_when_it_goes() {
     let rig = Rig::start().await;
     let (pass, pass_secret) = rig.identity.issue_pass(&ACTOR, rig.ada, None, HOUR).await.unwrap();
     let (device, device_secret) = rig.identity.add_device(&ACTOR, name("ws-04"), rig.ada).await.unwrap();
-    let (token, token_secret) = rig.identity.issue_token(&ACTOR, rig.ada, "t".into(), HOUR).await.unwrap();
+    let (token, token_secret) =
+        rig.identity.issue_token(&ACTOR, rig.ada, "t".into(), Scopes::sql(), HOUR).await.unwrap();
     let mut callers = Vec::new();
     for wish in [
         login("ada", pass_secret.expose(), "sales"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse::config;
-use gatehouse::domain::Secret;
+use gatehouse::domain::{Scopes, Secret};
 use gatehouse::identity::Alteration;
 use gatehouse::tds::login7::{FeatureId, OptionFlags2, OptionFlags3};
 use gatehouse::tds::{Login7, TdsVersion, Token};
@@ -18,7 +18,7 @@ async fn every_kind_of_credential_opens_a_session() {
     let rig = Rig::start().await;
     let (_, pass) = rig.identity.issue_pass(&ACTOR, rig.ada, None, HOUR).await.unwrap();
     let (_, device) = rig.identity.add_device(&ACTOR, name("ws-04"), rig.ada).await.unwrap();
-    let (_, token) = rig.identity.issue_token(&ACTOR, rig.ada, "laptop".into(), HOUR).await.unwrap();
+    let (_, token) = rig.identity.issue_token(&ACTOR, rig.ada, "laptop".into(), Scopes::sql(), HOUR).await.unwrap();
     for (kind, wish) in [
         ("password", login("ada", PASSWORD, "sales")),
         ("password", login("ADA", PASSWORD, "SALES")),
@@ -39,7 +39,7 @@ async fn every_kind_of_credential_opens_a_session() {
 #[tokio::test]
 async fn a_token_is_acknowledged_in_zero_bytes_and_goes_no_further() {
     let rig = Rig::start().await;
-    let (_, token) = rig.identity.issue_token(&ACTOR, rig.ada, "laptop".into(), HOUR).await.unwrap();
+    let (_, token) = rig.identity.issue_token(&ACTOR, rig.ada, "laptop".into(), Scopes::sql(), HOUR).await.unwrap();
     let tokens = rig.call().await.log_in(&token_login(token.expose(), "sales")).await.tokens();
     let acked =
         tokens.iter().find_map(|token| if let Token::FeatureExtAck(acked) = token { Some(acked) } else { None });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gatehouse::audit::Actor;
-use gatehouse::domain::{Credential, Event, Secret};
+use gatehouse::domain::{Credential, Event, Scopes, Secret};
 use gatehouse::identity::{Alteration, Member, NewAccount, Presented, SignInError};
 
 use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD, is_wrong, name};
@@ -165,7 +165,7 @@ async fn a_session_ends_with_the_pass_that_it_was_signed_in_with() {
 async fn a_token_signs_in_alone_or_in_the_passwords_place() {
     let house = House::build();
     let ada = house.member("ada").await;
-    let issued = house.identity().issue_token(&Actor::Console, ada.id, "reports".into(), HOUR).await;
+    let issued = house.identity().issue_token(&Actor::Console, ada.id, "reports".into(), Scopes::sql(), HOUR).await;
     let (token, secret) = issued.unwrap();
     let session = house.identity().sign_in(Presented::Token(secret.clone()), HERE).await.unwrap();
     assert_eq!((session.account, session.credential), (ada.id, Credential::Token(token.id)));
@@ -204,7 +204,8 @@ async fn a_removed_account_takes_its_devices_passes_and_tokens_along() {
     let ada = house.member("ada").await;
     let (_, device) = house.identity().add_device(&Actor::Console, name("desk-1"), ada.id).await.unwrap();
     let (_, pass) = house.identity().issue_pass(&Actor::Console, ada.id, None, HOUR).await.unwrap();
-    let (_, token) = house.identity().issue_token(&Actor::Console, ada.id, String::new(), HOUR).await.unwrap();
+    let (_, token) =
+        house.identity().issue_token(&Actor::Console, ada.id, String::new(), Scopes::sql(), HOUR).await.unwrap();
     let session = house.principal("ada").await;
     house.take_events();
     house.identity().remove_account(&Actor::Console, ada.id).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gatehouse::audit::Actor;
-use gatehouse::domain::{Principal, Secret};
+use gatehouse::domain::{Principal, Scopes, Secret};
 use gatehouse::identity::{Presented, SignInError};
 
 use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD, THERE, is_wrong};
@@ -135,7 +135,8 @@ async fn a_stale_token_on_one_machine_does_not_hold_up_the_others_behind_the_sam
     let house = House::build();
     let ada = house.member("ada").await;
     let hour = Duration::from_secs(3600);
-    let (_, good) = house.identity().issue_token(&Actor::Console, ada.id, String::new(), hour).await.unwrap();
+    let (_, good) =
+        house.identity().issue_token(&Actor::Console, ada.id, String::new(), Scopes::sql(), hour).await.unwrap();
     let stale = Secret::new(format!("ght_{}", "0".repeat(43)));
     let mut last = None;
     for _ in 0..100 {

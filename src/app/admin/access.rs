@@ -36,6 +36,7 @@ impl AdminRequest {
     pub fn need(&self) -> Need {
         match self {
             Self::Account(request) => request.need(),
+            Self::Address(request) => request.need(),
             Self::Group(request) => request.need(),
             Self::Device(request) => request.need(),
             Self::Pass(request) => request.need(),
@@ -54,6 +55,7 @@ impl AdminRequest {
     fn noun(&self) -> &'static str {
         match self {
             Self::Account(_) => "account",
+            Self::Address(_) => "address",
             Self::Group(_) => "group",
             Self::Device(_) => "device",
             Self::Pass(_) => "pass",

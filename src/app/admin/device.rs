@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
-use crate::domain::{DeviceId, Name};
+use crate::domain::{DeviceId, Name, Network};
 use crate::identity::Device;
 
 /// A request about devices.
@@ -21,6 +21,13 @@ pub enum DeviceRequest {
     },
     /// All of them.
     List,
+    /// Its secret counts from these networks alone, or from anywhere.
+    Networks {
+        /// The device.
+        device: String,
+        /// The networks; none for anywhere.
+        networks: Vec<Network>,
+    },
     /// Its secret no longer counts.
     Revoke(String),
 }
@@ -34,6 +41,9 @@ pub struct DeviceView {
     pub name: String,
     /// The account that it acts for.
     pub account: String,
+    /// The networks that it is bound to; none for any.
+    #[serde(default)]
+    pub networks: Vec<String>,
     /// When it was added.
     pub created: String,
     /// Its secret: in the answer to its enrolment, and never again.
@@ -61,6 +71,10 @@ impl Admin {
                 let view = self.device_view(device)?;
                 Ok(AdminResponse::Device(DeviceView { secret: Some(SentSecret(secret)), ..view }))
             }
+            DeviceRequest::Networks { device, networks } => {
+                let device = identity.bind_device(actor, identity.device(&device)?.id, networks).await?;
+                Ok(AdminResponse::Device(self.device_view(device)?))
+            }
             DeviceRequest::Revoke(name) => {
                 let device = identity.revoke_device(actor, identity.device(&name)?.id).await?;
                 Ok(AdminResponse::Device(self.device_view(device)?))
@@ -71,6 +85,7 @@ impl Admin {
     fn device_view(&self, device: Device) -> Result<DeviceView, AdminError> {
         let account = self.account_name(device.account)?;
         let (name, created) = (device.name.to_string(), shown(device.created));
-        Ok(DeviceView { id: device.id, name, account, created, secret: None })
+        let networks = device.networks.iter().map(ToString::to_string).collect();
+        Ok(DeviceView { id: device.id, name, account, networks, created, secret: None })
     }
 }

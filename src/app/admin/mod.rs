@@ -6,6 +6,7 @@
 
 pub mod access;
 mod account;
+mod address;
 mod certificate;
 mod database;
 mod device;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use account::{AccountRequest, AccountView, Expiry, ResetLinkView};
+pub use address::{AddressRequest, AddressRuleView, AddressView, WhoseName};
 pub use certificate::{
     AuthorityView, CertificateRequest, Certificates, CertificatesView, LeafView, SigningRequestView, SourceView,
 };
@@ -73,6 +75,8 @@ pub struct Admin {
 pub enum AdminRequest {
     /// About accounts.
     Account(AccountRequest),
+    /// About the addresses that gateway logins may come from.
+    Address(AddressRequest),
     /// About groups.
     Group(GroupRequest),
     /// About devices.
@@ -105,6 +109,10 @@ pub enum AdminResponse {
     Account(AccountView),
     /// Accounts.
     Accounts(Vec<AccountView>),
+    /// Known addresses.
+    Addresses(Vec<AddressView>),
+    /// Address rules.
+    AddressRules(Vec<AddressRuleView>),
     /// A group, as it is now.
     Group(GroupView),
     /// Groups.
@@ -174,6 +182,7 @@ impl Admin {
         self.authorise(actor, &request).await?;
         match request {
             AdminRequest::Account(request) => self.account(actor, request).await,
+            AdminRequest::Address(request) => self.address(actor, request).await,
             AdminRequest::Group(request) => self.group(actor, request).await,
             AdminRequest::Device(request) => self.device(actor, request).await,
             AdminRequest::Pass(request) => self.pass(actor, request).await,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
-use crate::domain::TokenId;
+use crate::domain::{Scopes, TokenId};
 use crate::identity::Token;
 
 /// A request about access tokens.
@@ -20,6 +20,9 @@ pub enum TokenRequest {
         account: String,
         /// What for.
         label: String,
+        /// What it may be used for; databases where it is left out.
+        #[serde(default = "Scopes::sql")]
+        scopes: Scopes,
         /// For how long.
         lifetime: Duration,
     },
@@ -38,6 +41,9 @@ pub struct TokenView {
     pub account: String,
     /// What it is for.
     pub label: String,
+    /// What it may be used for.
+    #[serde(default)]
+    pub scopes: Scopes,
     /// When it was issued.
     pub created: String,
     /// When it ends.
@@ -63,9 +69,9 @@ impl Admin {
                 let tokens = identity.tokens()?.into_iter().map(|token| self.token_view(token));
                 Ok(AdminResponse::Tokens(tokens.collect::<Result<_, _>>()?))
             }
-            TokenRequest::Issue { account, label, lifetime } => {
+            TokenRequest::Issue { account, label, scopes, lifetime } => {
                 let account = identity.account(&account)?.id;
-                let (token, secret) = identity.issue_token(actor, account, label, lifetime).await?;
+                let (token, secret) = identity.issue_token(actor, account, label, scopes, lifetime).await?;
                 let view = self.token_view(token)?;
                 Ok(AdminResponse::Token(TokenView { secret: Some(SentSecret(secret)), ..view }))
             }
@@ -82,6 +88,7 @@ impl Admin {
             id: token.id,
             account: self.account_name(token.account)?,
             label: token.label,
+            scopes: token.scopes,
             created: shown(token.created),
             expires: shown(token.expires),
             expired: token.expires <= self.clock.now(),

@@ -3,7 +3,7 @@
 use super::reach::Reach;
 use super::show::show;
 use crate::app::admin::{AdminRequest, DeviceRequest};
-use crate::domain::Name;
+use crate::domain::{Name, Network};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -17,6 +17,13 @@ pub(super) enum Command {
     },
     /// List devices
     List,
+    /// Bind it to networks: its secret and its passes count from there alone; name none to unbind it
+    Networks {
+        /// Its name or id
+        device: String,
+        /// Networks, such as 10.0.0.0/8
+        networks: Vec<Network>,
+    },
     /// Its secret and its passes count no more, and their sessions end
     Revoke {
         /// Its name or id
@@ -29,6 +36,9 @@ impl Command {
         let request = match self {
             Self::Add { name, account } => DeviceRequest::Add { name: name.clone(), account: account.clone() },
             Self::List => DeviceRequest::List,
+            Self::Networks { device, networks } => {
+                DeviceRequest::Networks { device: device.clone(), networks: networks.clone() }
+            }
             Self::Revoke { device } => DeviceRequest::Revoke(device.clone()),
         };
         show(&reach.ask(AdminRequest::Device(request))?, json)

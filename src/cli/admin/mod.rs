@@ -5,6 +5,7 @@
 //! appliance through its socket, or to the data folder while it is stopped. [`show`] prints the answers.
 
 mod account;
+mod address;
 mod certificate;
 mod database;
 mod device;
@@ -39,6 +40,9 @@ enum Noun {
     /// People and services that sign in
     #[command(subcommand)]
     Account(account::Command),
+    /// From where gateway logins may come
+    #[command(subcommand)]
+    Address(address::Command),
     /// Accounts that get grants together
     #[command(subcommand)]
     Group(group::Command),
@@ -76,6 +80,7 @@ impl Admin {
         let mut reach = Reach::of(settings.load()?.config);
         match &self.noun {
             Noun::Account(command) => command.run(&mut reach, self.json),
+            Noun::Address(command) => command.run(&mut reach, self.json),
             Noun::Group(command) => command.run(&mut reach, self.json),
             Noun::Device(command) => command.run(&mut reach, self.json),
             Noun::Pass(command) => command.run(&mut reach, self.json),

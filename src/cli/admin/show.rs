@@ -4,8 +4,8 @@ use super::certificate;
 use super::integration_show;
 use super::table::{facts, facts_to, table};
 use crate::app::admin::{
-    AccountView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName, GroupView, MetView, PassView,
-    SentSecret, ServerView, SessionView, TokenView,
+    AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName,
+    GroupView, MetView, PassView, SentSecret, ServerView, SessionView, TokenView, WhoseName,
 };
 use crate::cli::output;
 pub(super) use crate::tls::anchor::grouped as fingerprint;
@@ -20,6 +20,8 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
     match response {
         AdminResponse::Account(view) => account(view),
         AdminResponse::Accounts(views) => accounts(views),
+        AdminResponse::Addresses(views) => addresses(views),
+        AdminResponse::AddressRules(views) => address_rules(views),
         AdminResponse::Group(view) => group(view),
         AdminResponse::Groups(views) => groups(views),
         AdminResponse::Device(view) => device(view),
@@ -107,6 +109,28 @@ fn password(view: &AccountView) -> &'static str {
     }
 }
 
+fn addresses(views: &[AddressView]) {
+    let row = |view: &AddressView| {
+        let (seen, pinned) = (or_dash(view.seen.as_ref()), or_dash(view.pinned.as_ref()));
+        [view.account.clone(), view.address.to_string(), seen, pinned, view.agent.clone()]
+    };
+    table(["account", "address", "signed in", "pinned", "browser"], views.iter().map(row).collect());
+}
+
+fn address_rules(views: &[AddressRuleView]) {
+    let row = |view: &AddressRuleView| {
+        let whose = match &view.whose {
+            WhoseName::Appliance => "the whole appliance".to_owned(),
+            WhoseName::Group(name) => format!("group {name}"),
+            WhoseName::Account(name) => format!("account {name}"),
+        };
+        let within = view.within.map(|within| format!("{} h", within.as_secs_f64() / 3600.0));
+        let networks: Vec<String> = view.networks.iter().map(ToString::to_string).collect();
+        [whose, or_dash(within.as_ref()), list(&networks)]
+    };
+    table(["whose logins", "signed in on the web within", "networks"], views.iter().map(row).collect());
+}
+
 fn group(view: &GroupView) {
     facts([
         ("group", view.name.clone()),
@@ -127,6 +151,7 @@ fn device(view: &DeviceView) {
         ("device", view.name.clone()),
         ("id", view.id.to_string()),
         ("account", view.account.clone()),
+        ("networks", if view.networks.is_empty() { "any".to_owned() } else { list(&view.networks) }),
         ("created", view.created.clone()),
     ]);
     if let Some(secret) = &view.secret {
@@ -164,6 +189,7 @@ fn token(view: &TokenView) {
         ("token", view.id.to_string()),
         ("account", view.account.clone()),
         ("label", view.label.clone()),
+        ("scopes", view.scopes.to_string()),
         ("expires", view.expires.clone()),
     ]);
     if let Some(secret) = &view.secret {
@@ -174,9 +200,9 @@ fn token(view: &TokenView) {
 fn tokens(views: &[TokenView]) {
     let row = |view: &TokenView| {
         let expires = ended(&view.expires, view.expired);
-        [view.id.to_string(), view.account.clone(), view.label.clone(), expires]
+        [view.id.to_string(), view.account.clone(), view.label.clone(), view.scopes.to_string(), expires]
     };
-    table(["id", "account", "label", "expires"], views.iter().map(row).collect());
+    table(["id", "account", "label", "scopes", "expires"], views.iter().map(row).collect());
 }
 
 fn server(view: &ServerView) {

@@ -6,6 +6,7 @@ use super::input::lifetime;
 use super::reach::Reach;
 use super::show::show;
 use crate::app::admin::{AdminRequest, TokenRequest};
+use crate::domain::{Scope, Scopes};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -16,6 +17,9 @@ pub(super) enum Command {
         /// What it is for
         #[arg(long, default_value = "")]
         label: String,
+        /// What it may be used for: sql, workstation.config, admin.read, admin.write; may be given several times
+        #[arg(long = "scope", value_name = "SCOPE", default_value = "sql")]
+        scopes: Vec<Scope>,
         /// For how long: from one minute to 400 days
         #[arg(long = "for", value_name = "TIME", default_value = "90d", value_parser = lifetime)]
         lifetime: Duration,
@@ -32,8 +36,9 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(&self, reach: &mut Reach, json: bool) -> anyhow::Result<()> {
         let request = match self {
-            Self::Issue { account, label, lifetime } => {
-                TokenRequest::Issue { account: account.clone(), label: label.clone(), lifetime: *lifetime }
+            Self::Issue { account, label, scopes, lifetime } => {
+                let scopes = Scopes::of(scopes.iter().copied());
+                TokenRequest::Issue { account: account.clone(), label: label.clone(), scopes, lifetime: *lifetime }
             }
             Self::List => TokenRequest::List,
             Self::Revoke { token } => TokenRequest::Revoke(token.clone()),

@@ -8,7 +8,7 @@ use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Credential, Event, Principal, Secret, Timestamp, WebSessionId};
 use crate::identity::generated::{Kind, NoRandomness};
 use crate::identity::records::{Account, Accounts, SecretHash};
-use crate::identity::{Identity, IdentityError};
+use crate::identity::{Identity, IdentityError, addresses};
 use crate::store::{Change, StoreError, prefix};
 
 /// A request of a signed-in person: the session that it came in, and who it is.
@@ -215,6 +215,7 @@ pub(in crate::identity) fn open(
         previous: state.read::<LastSignIns>(&account.id)?,
     };
     put(state, &session)?;
+    addresses::note(state, account.id, origin.peer, &origin.agent, *now)?;
     let this = LastSignIn { at: *now, peer: origin.peer, agent: origin.agent.clone() };
     state.put::<LastSignIns>(&account.id, &this)?;
     Ok((session, ended))

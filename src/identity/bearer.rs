@@ -1,0 +1,40 @@
+//! Programs at the API: who comes with a bearer's token, and for what it is.
+
+use std::net::IpAddr;
+
+use super::Identity;
+use super::error::SignInError;
+use super::generated::Kind;
+use crate::audit::Actor;
+use crate::domain::{Principal, Scope, Scopes, Secret};
+
+/// A program that came with a token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// For whom it acts.
+    pub principal: Principal,
+    /// What the token is for. The account's role decides as well: what it may not do, no scope allows.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// For whom it acts, as the audit names them.
+    pub fn actor(&self) -> Actor {
+        Actor::Account { id: self.principal.account, name: self.principal.name.clone() }
+    }
+}
+
+impl Identity {
+    /// Who comes with this bearer's token, if it is for `needed`: an OAuth access token, an API token, or a device's secret.
+    /// A SQL pass opens databases alone. Address rules are the gateway's; a device's networks count here, too.
+    pub fn bearer(&self, token: &Secret, needed: Scope, peer: IpAddr) -> Result<Caller, SignInError> {
+        let kind = Kind::of(token.expose()).filter(|kind| matches!(kind, Kind::Access | Kind::Token | Kind::Device));
+        let (found, suspect) = self.found(kind.unwrap_or(Kind::Token), None, token, peer)?;
+        if !found.scopes.contains(needed) {
+            return Err(SignInError::Scope);
+        }
+        let principal = self.principal(found.account, found.credential, found.expires, peer)?;
+        self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
+        Ok(Caller { principal, scopes: found.scopes })
+    }
+}
