@@ -86,7 +86,7 @@ impl Appliance {
         certificate.choose(clock.now());
         certificate.keep_fresh(&background, Arc::clone(&clock));
         certificate.measure(Arc::clone(&clock), &metrics);
-        upkeep::start(state.store.clone(), Arc::clone(&clock), &background);
+        upkeep::start(state.store.clone(), state.identity.clone(), Arc::clone(&clock), &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
         let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
         let tls = certificate.configs().clone();

@@ -22,6 +22,7 @@ mod records;
 mod reset;
 mod set_up;
 mod sign_in;
+mod sweep;
 mod throttle;
 mod tokens;
 mod valid;

@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_token_of_the_first_version_opens_databases_and_nothing_else() {
         let first = serde_json::json!({
-            "id": TokenId::random(), "account": AccountId::random(), "label": "reports", "hash": [7_u8; 32].to_vec(),
+            "id": TokenId::random(), "account": AccountId::random(), "label": "reports", "hash": vec![7_u8; 32],
             "created": 1, "expires": 2,
         });
         let token: Token = serde_json::from_value(migrate_token(1, first).unwrap()).unwrap();

@@ -19,6 +19,9 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REDIRECT: &str = "http://127.0.0.1:49152/callback";
 const DAY: u64 = 24 * 3600;
 
+/// What makes a good request a wrong one.
+type Change = fn(&mut AuthorizationRequest);
+
 fn here() -> Origin {
     Origin::new(HERE, "connector")
 }
@@ -94,19 +97,19 @@ async fn a_code_gives_tokens_for_what_the_person_agreed_to() {
 #[tokio::test]
 async fn a_request_that_is_wrong_is_shown_or_sent_as_the_rfc_says() {
     let house = House::build();
-    let look = |change: fn(&mut AuthorizationRequest)| {
+    let look = |change: Change| {
         let mut request = request();
         change(&mut request);
         house.identity().authorization(&request).unwrap_err()
     };
-    let shown: [fn(&mut AuthorizationRequest); 4] = [
+    let shown: [Change; 4] = [
         |r| r.client_id = "nobody".into(),
         |r| r.client_id = "x".repeat(100_000),
         |r| r.redirect_uri = "https://evil.example.org/callback".into(),
         |r| r.redirect_uri = "http://127.0.0.1:1/other".into(),
     ];
     assert!(shown.into_iter().all(|change| matches!(look(change), AuthorizeError::Shown(_))));
-    let sent: [(fn(&mut AuthorizationRequest), &str); 6] = [
+    let sent: [(Change, &str); 6] = [
         (|r| r.response_type = "token".into(), "invalid_request"),
         (|r| r.code_challenge = None, "invalid_request"),
         (|r| r.code_challenge = Some("short".into()), "invalid_request"),

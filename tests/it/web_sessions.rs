@@ -229,3 +229,17 @@ async fn whoever_gives_the_password_again_goes_on_under_another_cookie() {
     assert!(house.identity().confirm(&seen, &Secret::new(PASSWORD), &here()).await.is_err(), "it revives nothing");
     assert!(visit(&house, &again).await.is_none());
 }
+
+#[tokio::test]
+async fn what_is_over_is_swept_and_what_is_not_stays() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    sign_in(&house, "ada").await;
+    house.wait(7 * HOUR);
+    let live = sign_in(&house, "ada").await;
+    house.wait(2 * HOUR);
+    house.identity().sweep().await.unwrap();
+    assert!(visit(&house, &live).await.is_some());
+    let ended = house.identity().end_web_sessions(&Actor::Console, ada.id, None).await.unwrap();
+    assert_eq!(ended, 1, "the other was gone already");
+}

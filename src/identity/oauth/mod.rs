@@ -23,7 +23,7 @@ pub use error::OAuthError;
 pub use programs::Program;
 pub use tokens::{Introspection, Issued};
 
-pub(in crate::identity) use programs::{forget, forget_device};
+pub(in crate::identity) use programs::{forget, forget_device, sweep};
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -49,6 +49,11 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// After how long without a refresh a program is put out.
+    pub(super) fn idle_limit(&self) -> Duration {
+        self.idle_limit
+    }
+
     pub(super) fn new(settings: &SignIn, limits: Limits) -> Self {
         Self {
             codes: Mutex::default(),

@@ -1,5 +1,7 @@
 //! Programs that people let in: the record, its tokens by their hashes, and what puts one out.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::codes::Consent;
@@ -227,6 +229,30 @@ pub(super) fn remove(state: &mut Change<'_>, program: &Program) -> Result<(), St
 /// Removes the programs of an account.
 pub(in crate::identity) fn forget(state: &mut Change<'_>, account: AccountId) -> Result<(), StoreError> {
     of(state, account)?.iter().try_for_each(|program| remove(state, program))
+}
+
+/// Removes the programs of an account that did not refresh for too long, and the access tokens that are over.
+pub(in crate::identity) fn sweep(
+    state: &mut Change<'_>,
+    account: AccountId,
+    idle_limit: Duration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for mut program in of(state, account)? {
+        if now.since(program.used) >= idle_limit {
+            remove(state, &program)?;
+            continue;
+        }
+        let (kept, over): (Vec<_>, Vec<_>) = program.access.iter().partition(|(_, expires)| now < *expires);
+        for (hash, _) in &over {
+            state.remove::<AccessTokens>(hash)?;
+        }
+        if !over.is_empty() {
+            program.access = kept;
+            state.put::<Programs>(&(account, program.id), &program)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the programs of a revoked device. Says which.

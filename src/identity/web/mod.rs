@@ -19,7 +19,7 @@ pub use records::{LastSignIn, Origin, WebSession, tables};
 pub use sessions::Visit;
 pub use sign_in::{Asks, Begun, Step};
 
-pub(in crate::identity) use sessions::{end_all, forget, go_on, kept, open};
+pub(in crate::identity) use sessions::{end_all, forget, go_on, kept, open, sweep};
 
 use super::waiting::Waiting;
 use crate::config;

@@ -248,6 +248,18 @@ pub(in crate::identity) fn end_all(state: &mut Change<'_>, account: AccountId) -
     Ok(())
 }
 
+/// Removes the sessions of an account that are over.
+pub(in crate::identity) fn sweep(
+    state: &mut Change<'_>,
+    account: &Account,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sessions = of(state, account.id)?;
+    let over = sessions.iter().filter(|session| !is_live(session, account, limits, now));
+    over.into_iter().try_for_each(|session| remove(state, session))
+}
+
 /// Removes whatever is kept of a removed account.
 pub(in crate::identity) fn forget(state: &mut Change<'_>, account: AccountId) -> Result<(), StoreError> {
     state.remove::<LastSignIns>(&account)?;
