@@ -12,9 +12,11 @@
 //! | 3 | `audit`, `tls`, `upstream` |
 //! | 4 | `door`, `identity`, `estate` |
 //! | 5 | `gateway`, `sample`, `workstation` |
-//! | 6 | `connector`, `web` |
-//! | 7 | `app` |
-//! | 8 | `cli` |
+//! | 6 | `connector`, `state` |
+//! | 7 | `admin` |
+//! | 8 | `web` |
+//! | 9 | `app` |
+//! | 10 | `cli` |
 //!
 //! `domain` and `tds` know no tokio. `store` alone names sled, `sql` alone names tiberius.
 
@@ -58,13 +60,19 @@ pub mod sample;
 // r5: what workstations are told: discovery, configuration, connection strings, integrations, downloads.
 pub mod workstation;
 
-// r6: what runs on workstations: finding an appliance.
+// r6: what runs on workstations: finding an appliance, and `gatehouse connect`.
 pub mod connector;
-// r6: the pages and endpoints served over HTTPS.
+// r6: what is in the data folder, opened: the store, the audit, and the services over them.
+pub mod state;
+
+// r7: the administration service: what the command line, the dashboard and the API ask for, and who may.
+pub mod admin;
+
+// r8: the pages and endpoints served over HTTPS.
 pub mod web;
 
-// r7: composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
+// r9: composition: build, bind, ready, run, drain, stop; the administration service's local socket.
 pub mod app;
 
-// r8: the command line, one file a command.
+// r10: the command line, one file a command.
 pub mod cli;

@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::appliance::Appliance;
-use super::state::{Layout, State};
 use crate::audit::Actor;
 use crate::config::{self, Config};
 use crate::domain::{AccessLevel, Name, Role, Secret, ServerId};
@@ -17,6 +16,7 @@ use crate::estate::{Dependents, Grantee, NewGrant};
 use crate::identity::{IdentityError, NewAccount, generated};
 use crate::platform::{Clock, Tasks, files};
 use crate::sample::{Sample, SampleOptions};
+use crate::state::{Layout, State};
 use crate::tls::Anchor;
 use crate::upstream::{Target, TlsRule};
 use crate::web::DemoNote;

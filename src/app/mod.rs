@@ -1,6 +1,5 @@
-//! Composition: build, bind, ready, run, drain, stop; the administration service and its local socket.
+//! Composition: build, bind, ready, run, drain, stop; the local socket of the administration service.
 
-pub mod admin;
 mod appliance;
 pub mod control;
 pub mod demo;
@@ -9,11 +8,9 @@ pub mod lifecycle;
 mod multicast;
 mod set_up;
 mod sql_browser;
-pub mod state;
 pub mod trust;
 mod upkeep;
 mod workstations;
 
 pub use appliance::Appliance;
 pub use set_up::links as set_up_links;
-pub use state::{Layout, State};

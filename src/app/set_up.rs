@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 
-use super::state::{Layout, State};
 use crate::audit::Actor;
 use crate::config::Config;
 use crate::domain::{Event, Name};
 use crate::identity::{Identity, SetUpCode};
 use crate::platform::{Tasks, files};
+use crate::state::{Layout, State};
 
 /// Makes the administrator of the settings, or a code, where there is no administrator.
 pub(super) async fn begin(config: &Config, state: &State, https: &[SocketAddr], tasks: &Tasks) -> anyhow::Result<()> {

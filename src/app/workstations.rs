@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::State;
 use crate::config::Config;
 use crate::platform::Clock;
+use crate::state::State;
 use crate::tls::{Anchor, Origin, Shown};
 use crate::workstation::dns::Advert;
 use crate::workstation::{Parts, Place, Workstations};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Settings, output};
-use crate::app::{Layout, state};
 use crate::audit::{self, Verified, VerifyError};
 use crate::config::Config;
+use crate::state::{self, Layout};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Audit {

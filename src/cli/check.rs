@@ -1,10 +1,10 @@
 //! `gatehouse check`: are the settings usable, and what is in force?
 
 use super::{Settings, output};
-use crate::app::state;
 use crate::config::{Config, Loaded};
 use crate::platform::files::others_kept_out;
 use crate::platform::{Clock as _, SystemClock};
+use crate::state;
 use crate::tls::Place;
 use crate::tls::check::concerns;
 

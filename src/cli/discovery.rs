@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::{Settings, output};
-use crate::app::Layout;
+use crate::state::Layout;
 use crate::tls::Anchor;
 use crate::workstation::dns::{Advert, domain_of};
 

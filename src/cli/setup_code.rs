@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::admin::reach::Reach;
 use super::{Settings, output};
-use crate::app::admin::{AdminRequest, AdminResponse};
+use crate::admin::{AdminRequest, AdminResponse};
 use crate::app::set_up_links;
 
 #[derive(Debug, clap::Args)]

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 
 use super::{Settings, output};
-use crate::app::Layout;
 use crate::app::trust::{Connection, Site, entry};
 use crate::cli::admin::input::confirm;
 use crate::platform::trust_store::{Change, TrustStore};
 use crate::platform::{Clock, SystemClock};
+use crate::state::Layout;
 use crate::tls::Anchor;
 use crate::tls::anchor::{grouped, parse_fingerprint};
 

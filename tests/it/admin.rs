@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gatehouse::app::admin::access::Need;
-use gatehouse::app::admin::{
+use gatehouse::admin::access::Need;
+use gatehouse::admin::{
     AccountRequest, AddressRequest, AdminError, AdminRequest, AdminResponse, DatabaseRequest, DeviceRequest,
     GrantRequest, GranteeName, GroupRequest, LiveSessions, MemberName, PassRequest, SentSecret, ServerRequest,
     SessionRequest, SessionView, TokenRequest, WhoseName,

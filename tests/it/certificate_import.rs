@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use gatehouse::app::admin::Admin;
-use gatehouse::app::admin::{
+use gatehouse::admin::Admin;
+use gatehouse::admin::{
     AdminRequest, AdminResponse, CertificateRequest, Certificates, CertificatesView, SigningRequestView,
 };
 use gatehouse::audit::Actor;

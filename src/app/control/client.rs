@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{ControlRequest, ControlResponse, RESPONSE_LIMIT, transport};
-use crate::app::Layout;
-use crate::app::admin::Refusal;
+use crate::admin::Refusal;
+use crate::state::Layout;
 
 /// Asks the appliance that runs on a data folder.
 #[derive(Debug, Clone)]

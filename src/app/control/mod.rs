@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{Client, ControlError};
 pub use server::{Control, Life};
 
-use super::admin::{AdminRequest, AdminResponse, Refusal};
+use crate::admin::{AdminRequest, AdminResponse, Refusal};
 
 /// What the running appliance can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,12 +10,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::{ControlRequest, ControlResponse, REQUEST_LIMIT, transport};
-use crate::app::Layout;
-use crate::app::admin::{Admin, Refusal};
+use crate::admin::{Admin, Refusal};
 use crate::audit::Actor;
 use crate::domain::Side;
 use crate::platform::clock::within;
 use crate::platform::{Clock, Tasks};
+use crate::state::Layout;
 
 /// The life of the appliance, as far as the socket asks about it; plugged in where all is put together.
 pub trait Life: Send + Sync + 'static {

@@ -4,7 +4,7 @@ mod fetch;
 mod publish;
 
 pub use fetch::{Connection, FetchError, Fetched, Site};
-pub(super) use publish::{host, publish, write};
+pub(super) use publish::{host, publish};
 
 use crate::platform::trust_store::Entry;
 use crate::tls::Anchor;

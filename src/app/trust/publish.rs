@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::app::Layout;
-use crate::platform::files;
+use crate::state::Layout;
 use crate::tls::{Anchor, Origin, Shown};
 use crate::web::{SignedBy, Trust};
 
@@ -18,8 +17,9 @@ const HTTPS: u16 = 443;
 /// Writes the certificate beside the data, says its fingerprint in the log, and gives what the pages tell.
 pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> anyhow::Result<Trust> {
     let anchor = Anchor::read(shown.authority().root_pem().as_bytes())?;
-    let file = Layout::of(data_dir).authority();
-    write(&file, &anchor).with_context(|| format!("{}", file.display()))?;
+    let layout = Layout::of(data_dir);
+    let file = layout.authority();
+    layout.write_authority(&anchor).with_context(|| format!("{}", file.display()))?;
     tracing::info!(sha256 = anchor.sha256(), file = %file.display(), "workstations trust this authority");
     let of = shown.clone();
     let authority = move || Anchor::read(of.authority().root_pem().as_bytes()).ok();
@@ -33,11 +33,6 @@ pub(in crate::app) fn publish(data_dir: &Path, shown: &Shown, host: String) -> a
         }
     };
     Ok(Trust { authority: Arc::new(authority), host: host.into(), signed_by: Arc::new(signed_by) })
-}
-
-/// Writes the authority's certificate, for whoever may read the data folder.
-pub(in crate::app) fn write(file: &Path, anchor: &Anchor) -> std::io::Result<()> {
-    files::write_public(file, anchor.pem().as_bytes())
 }
 
 /// Where workstations find HTTPS: the appliance's first name, with the port where it is not the usual one.

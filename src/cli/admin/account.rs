@@ -3,7 +3,7 @@
 use super::input::{NewPasswordSource, expiry};
 use super::reach::Reach;
 use super::show::{once, show, value};
-use crate::app::admin::{AccountRequest, AdminRequest, AdminResponse, Expiry, SentSecret};
+use crate::admin::{AccountRequest, AdminRequest, AdminResponse, Expiry, SentSecret};
 use crate::cli::output;
 use crate::domain::{Name, Role};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::input::lifetime;
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AddressRequest, AdminRequest, WhoseName};
+use crate::admin::{AddressRequest, AdminRequest, WhoseName};
 use crate::domain::Network;
 
 #[derive(Debug, clap::Subcommand)]

@@ -8,7 +8,7 @@ use super::input::confirm;
 use super::reach::Reach;
 use super::show::{fingerprint, show};
 use super::table::{facts, table};
-use crate::app::admin::{AdminRequest, AdminResponse, CertificateRequest, CertificatesView, SigningRequestView};
+use crate::admin::{AdminRequest, AdminResponse, CertificateRequest, CertificatesView, SigningRequestView};
 use crate::cli::output;
 use crate::tls::KeyKind;
 

@@ -2,7 +2,7 @@
 
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, DeviceRequest};
+use crate::admin::{AdminRequest, DeviceRequest};
 use crate::domain::{Name, Network};
 
 #[derive(Debug, clap::Subcommand)]

@@ -4,7 +4,7 @@ use super::group::Who;
 use super::input::PasswordSource;
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, GrantRequest, GranteeName, SentSecret};
+use crate::admin::{AdminRequest, GrantRequest, GranteeName, SentSecret};
 use crate::domain::AccessLevel;
 
 #[derive(Debug, clap::Subcommand)]

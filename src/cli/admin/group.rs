@@ -2,7 +2,7 @@
 
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, GroupRequest, MemberName};
+use crate::admin::{AdminRequest, GroupRequest, MemberName};
 use crate::domain::Name;
 
 #[derive(Debug, clap::Subcommand)]

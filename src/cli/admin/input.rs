@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use crate::app::admin::Expiry;
+use crate::admin::Expiry;
 use crate::config::parse_duration;
 use crate::domain::{Secret, Timestamp};
 use crate::identity::generated;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, AudienceName, IntegrationRequest};
+use crate::admin::{AdminRequest, AudienceName, IntegrationRequest};
 use crate::domain::Name;
 use crate::workstation::integrations::{Exchange, Free, HttpsUrl, Kind, MailSecurity, Office365, SharePoint, Smtp};
 

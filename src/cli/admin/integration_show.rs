@@ -1,7 +1,7 @@
 //! How services beside the databases are printed.
 
 use super::table::{facts, table};
-use crate::app::admin::{AudienceName, IntegrationView};
+use crate::admin::{AudienceName, IntegrationView};
 use crate::cli::output;
 use crate::workstation::integrations::{Kind, MailSecurity};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::input::lifetime;
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, PassRequest};
+use crate::admin::{AdminRequest, PassRequest};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

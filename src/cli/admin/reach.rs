@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::app::admin::access::Need;
-use crate::app::admin::{Admin, AdminRequest, AdminResponse, Certificates, Refusal};
+use crate::admin::access::Need;
+use crate::admin::{Admin, AdminRequest, AdminResponse, Certificates, Refusal};
 use crate::app::control::{Client, ControlRequest, ControlResponse};
-use crate::app::{Layout, State};
 use crate::audit::Actor;
 use crate::cli::output;
 use crate::config::Config;
 use crate::platform::SystemClock;
+use crate::state::{Layout, State};
 use crate::store::StoreError;
 use crate::upstream::Dialer;
 

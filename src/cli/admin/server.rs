@@ -3,7 +3,7 @@
 use super::reach::Reach;
 use super::server_trust::TrustChoice;
 use super::show::show;
-use crate::app::admin::{AdminRequest, AdminResponse, ServerRequest};
+use crate::admin::{AdminRequest, AdminResponse, ServerRequest};
 use crate::domain::Name;
 use crate::domain::name::fold;
 use crate::upstream::Target;

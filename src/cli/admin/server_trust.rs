@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use super::input::confirm;
 use super::reach::Reach;
 use super::show::{fingerprint, met};
-use crate::app::admin::{AdminRequest, AdminResponse, MetView, ServerRequest};
+use crate::admin::{AdminRequest, AdminResponse, MetView, ServerRequest};
 use crate::cli::output;
 use crate::upstream::{Target, TlsRule};
 

@@ -2,7 +2,7 @@
 
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, SessionRequest};
+use crate::admin::{AdminRequest, SessionRequest};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

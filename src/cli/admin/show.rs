@@ -3,7 +3,7 @@
 use super::certificate;
 use super::integration_show;
 use super::table::{facts, facts_to, table};
-use crate::app::admin::{
+use crate::admin::{
     AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName,
     GroupView, MetView, PassView, SentSecret, ServerView, SessionView, TokenView, WhoseName,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::input::lifetime;
 use super::reach::Reach;
 use super::show::show;
-use crate::app::admin::{AdminRequest, TokenRequest};
+use crate::admin::{AdminRequest, TokenRequest};
 use crate::domain::{Scope, Scopes};
 
 #[derive(Debug, clap::Subcommand)]

@@ -1,6 +1,6 @@
 //! What is printed for a programmer's eyes shows no secret.
 
-use gatehouse::app::admin::{AccountRequest, AdminRequest, GrantRequest, GranteeName, SentSecret};
+use gatehouse::admin::{AccountRequest, AdminRequest, GrantRequest, GranteeName, SentSecret};
 use gatehouse::app::control::ControlRequest;
 use gatehouse::audit::SigningKey;
 use gatehouse::domain::{AccessLevel, Name, Role, Secret, Timestamp};

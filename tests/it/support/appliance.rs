@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use gatehouse::app::Appliance;
 use gatehouse::app::demo::{Demo, Ports};
-use gatehouse::app::{Appliance, State};
 use gatehouse::config::Config;
 use gatehouse::platform::{Clock, SystemClock};
+use gatehouse::state::State;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
 pub type Client = tiberius::Client<Compat<tokio::net::TcpStream>>;

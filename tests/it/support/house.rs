@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gatehouse::app::State;
-use gatehouse::app::admin::{Admin, Certificates, LiveSessions};
+use gatehouse::admin::{Admin, Certificates, LiveSessions};
 use gatehouse::audit::Actor;
 use gatehouse::config::Config;
 use gatehouse::domain::{AccountId, Event, GroupId, Name, Principal, Role, Secret, Timestamp};
 use gatehouse::identity::web::{Origin, Step};
 use gatehouse::identity::{Account, Identity, NewAccount, Presented, SignInError};
 use gatehouse::platform::{Clock, ManualClock};
+use gatehouse::state::State;
 use gatehouse::upstream::Dialer;
 use tempfile::TempDir;
 

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, shown};
-use crate::app::{Layout, trust};
 use crate::audit::{Actor, Entry};
 use crate::config;
 use crate::domain::Timestamp;
+use crate::state::Layout;
 use crate::store::Store;
 use crate::tls::{
     Anchor, CertificateFiles, Imported, KeyKind, Origin, Place, Shown, ShownError, Slot, Status, authority,
@@ -172,7 +172,7 @@ impl Certificates {
         }
         .map_err(ShownError::from)?;
         if let Some(anchor) = self.anchor(store)? {
-            trust::write(&Layout::of(&self.appliance.data_dir).authority(), &anchor).map_err(AdminError::File)?;
+            Layout::of(&self.appliance.data_dir).write_authority(&anchor).map_err(AdminError::File)?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::estate::{self, Estate};
 use crate::identity::{self, Identity};
 use crate::platform::{Clock, files};
 use crate::store::{self, OpenReport, Store, StoreError, StoreOptions, TableInfo};
-use crate::tls;
+use crate::tls::{self, Anchor};
 use crate::workstation::{self, Integrations};
 
 /// The state and the services over it.
@@ -57,6 +57,11 @@ impl Layout {
     /// The own authority's certificate, in PEM form: public, and written at each start.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("authority.pem")
+    }
+
+    /// Writes the own authority's certificate, for whoever may read the data folder.
+    pub fn write_authority(&self, anchor: &Anchor) -> std::io::Result<()> {
+        files::write_public(&self.authority(), anchor.pem().as_bytes())
     }
 
     /// The note with the set-up code, while there is no administrator.

@@ -45,12 +45,12 @@ pub use session::{LiveSessions, SessionRequest, SessionView};
 pub use set_up::SetUpCodeView;
 pub use token::{TokenRequest, TokenView};
 
-use super::State;
 use crate::audit::{Actor, Audit};
 use crate::domain::Timestamp;
 use crate::estate::Estate;
 use crate::identity::Identity;
 use crate::platform::Clock;
+use crate::state::State;
 use crate::store::Store;
 use crate::upstream::Dialer;
 use crate::workstation::Integrations;
