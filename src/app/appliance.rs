@@ -17,14 +17,14 @@ use crate::config::Config;
 use crate::domain::Event;
 use crate::door::{Arrivals, DoorNumbers, HalfOpen};
 use crate::estate::Grantee;
-use crate::gateway::{Gateway, Parts, Registry, SessionNumbers};
+use crate::gateway::{self, Gateway, Registry, SessionNumbers};
 use crate::platform::{Clock, Resolve, SystemResolver, Tasks, descriptors};
 use crate::state::State;
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
 use crate::tls::{Acme, AcmeParts, Challenges, Origin, Shown, Status};
 use crate::upstream::Dialer;
-use crate::web::{DemoNote, Monitor, Readiness, Web, router};
+use crate::web::{DemoNote, Monitor, Parts, Proxies, Readiness, router};
 use crate::workstation::Workstations;
 
 /// How long background tasks may take to end once the sessions are gone.
@@ -90,7 +90,7 @@ impl Appliance {
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
         let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
         let tls = certificate.configs().clone();
-        let parts = Parts {
+        let parts = gateway::Parts {
             identity: state.identity.clone(),
             estate: state.estate.clone(),
             audit: state.audit.clone(),
@@ -117,18 +117,30 @@ impl Appliance {
         }
         let control = Control::bind(&config.appliance.data_dir).context("the control socket cannot be made")?;
         let vital = Arc::new(Vital { health: health.clone(), ..Vital::default() });
+        let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
+        let certificates = Certificates {
+            appliance: config.appliance.clone(),
+            tls: config.tls.clone(),
+            running: Some(certificate.clone()),
+        };
+        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates);
         let host = trust::host(&config.appliance.names, &bound.https());
-        let web = Web {
+        let web = Parts {
             appliance: config.appliance.name.as_str().into(),
             doors: Arc::new(bound.lines()),
             demo: demo.map(Arc::new),
             readiness: vital.readiness.clone(),
             public_trust: certificate.public_trust(),
             trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
+            identity: state.identity.clone(),
+            admin: admin.clone(),
+            workstations: workstations.clone(),
+            proxies: Proxies::new(&config.listen.trusted_proxies),
+            clock: Arc::clone(&clock),
         };
         let behind = Behind {
             gateway: gateway.clone(),
-            https: doors::Https { tls: tls.https, router: router(web) },
+            https: doors::Https { tls: tls.https, router: router(web.into()) },
             challenges: challenges.clone(),
             monitor: Monitor { readiness: vital.readiness.clone(), health: health.clone(), metrics: metrics.clone() },
             name: config.appliance.names.first().cloned().unwrap_or_default(),
@@ -150,13 +162,6 @@ impl Appliance {
             acme.keep_ordered(&background);
         }
         let browser = sql_browser::serve(config, &doors, &clock, &health, &metrics, &intake);
-        let sessions: Arc<dyn LiveSessions> = Arc::new(gateway.registry().clone());
-        let certificates = Certificates {
-            appliance: config.appliance.clone(),
-            tls: config.tls.clone(),
-            running: Some(certificate.clone()),
-        };
-        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates);
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);

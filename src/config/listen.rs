@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::instance::InstanceName;
 use super::section::{Objections, between, section};
+use crate::domain::Network;
 
 section! {
     /// Where workstations and browsers reach the appliance. An address that cannot be bound is tried again every ten seconds; the others serve.
@@ -29,6 +30,9 @@ section! {
 
     /// The instance names that are answered for, each with the port of the door for SQL clients, or with the one behind its `=`.
     browser_instances: Vec<InstanceName> = Vec::new(), example "[\"ERP\", \"CRM=14330\"]";
+
+    /// Proxies in front of HTTPS, as networks, whose `X-Forwarded-For` is believed about where a browser is. Nobody else's is.
+    trusted_proxies: Vec<Network> = Vec::new(), example "[\"10.0.0.5/32\"]";
 
     /// How many connections of one address may be there without having signed in.
     half_open_per_address: usize = 64;

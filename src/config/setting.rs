@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::domain::Secret;
+use crate::domain::{Network, Secret};
 
 /// A value as it was found, before its setting's type reads it.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +127,18 @@ impl Setting for PathBuf {
 impl Setting for SocketAddr {
     fn expected() -> String {
         "an address and port such as \"0.0.0.0:1433\" or \"[::]:1433\"".to_owned()
+    }
+    fn read(raw: &Raw) -> Option<Self> {
+        raw.text().and_then(|text| text.parse().ok())
+    }
+    fn toml(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+impl Setting for Network {
+    fn expected() -> String {
+        "a network such as \"10.0.0.0/8\"".to_owned()
     }
     fn read(raw: &Raw) -> Option<Self> {
         raw.text().and_then(|text| text.parse().ok())

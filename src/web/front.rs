@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 
 use super::problem::Problem;
-use super::{Web, headers::RequestId};
+use super::{Web, page};
 
 /// One line of the table of doors.
 #[derive(Debug, Clone)]
@@ -37,14 +37,11 @@ struct FrontPage {
 }
 
 /// `GET /`
-pub async fn page(State(web): State<Web>, request: RequestId) -> Response {
-    let page =
-        FrontPage { accepting: web.readiness.is_ready(), appliance: web.appliance, doors: web.doors, demo: web.demo };
-    match page.render() {
-        Ok(html) => Html(html).into_response(),
-        Err(error) => {
-            tracing::error!(%error, request.id = %request, "the front page could not be rendered");
-            Problem::internal(&request).into_response()
-        }
-    }
+pub async fn page(State(web): State<Web>) -> Result<Response, Problem> {
+    page::show(&FrontPage {
+        accepting: web.readiness.is_ready(),
+        appliance: Arc::clone(&web.appliance),
+        doors: Arc::clone(&web.doors),
+        demo: web.demo.clone(),
+    })
 }

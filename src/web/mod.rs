@@ -1,17 +1,24 @@
 //! The pages and endpoints served over HTTPS, and the little that plain HTTP is answered.
 //!
-//! [`router`] is everything that answers; [`serve()`] carries one connection from its TLS handshake to its end. Handlers
-//! extract, ask one service, and render; what they share lives in [`headers`] (security headers and the request id),
-//! [`problem`] (errors as documents) and [`assets`] (what is packed into the binary).
+//! [`router`] is everything that answers, built from the table in [`routes`]; [`serve()`] carries one connection from its TLS
+//! handshake to its end. Handlers extract, ask one service, and render; what they share lives in [`access`] (who may ask),
+//! [`caller`] (from where), [`cookie`], [`form`] (what is sent), [`page`] (the frame of every page), [`headers`] (security
+//! headers and the request id), [`problem`] (errors as documents) and [`assets`] (what is packed into the binary).
 
+pub mod access;
 pub mod assets;
+pub mod caller;
+pub mod cookie;
+pub mod form;
 pub mod front;
 pub mod headers;
 pub mod health;
 pub mod monitor;
+pub mod page;
 pub mod plain;
 pub mod problem;
 pub mod redirect;
+pub mod routes;
 pub mod serve;
 pub mod trust;
 
@@ -20,10 +27,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::get;
 
+use crate::admin::Admin;
+use crate::identity::Identity;
+use crate::platform::Clock;
 use crate::tls::PublicTrust;
+use crate::workstation::Workstations;
 
+pub use caller::{Peer, Proxies};
 pub use front::{DemoNote, DoorLine};
 pub use health::Readiness;
 pub use monitor::{Asker, Monitor};
@@ -34,9 +45,27 @@ pub use trust::{SignedBy, Trust};
 /// The largest request body taken, in bytes: nothing here reads more than a form.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// What the handlers know. Cheap to clone.
+/// What the handlers know. Cheap to clone: a handle to one [`Parts`].
 #[derive(Clone)]
-pub struct Web {
+pub struct Web(Arc<Parts>);
+
+impl std::ops::Deref for Web {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for Web {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// What the pages and endpoints are made from.
+#[derive(Clone)]
+pub struct Parts {
     /// The appliance's name, as its administrators chose it.
     pub appliance: Arc<str>,
     /// The doors that answer, for the front page.
@@ -49,23 +78,25 @@ pub struct Web {
     pub public_trust: PublicTrust,
     /// How workstations come to trust it.
     pub trust: Trust,
+    /// Who may come in.
+    pub identity: Identity,
+    /// What administrators ask for.
+    pub admin: Admin,
+    /// What workstations are told.
+    pub workstations: Workstations,
+    /// Whose word counts about where a request came from.
+    pub proxies: Proxies,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Everything that answers over HTTPS.
 pub fn router(web: Web) -> Router {
-    Router::new()
-        .route("/", get(front::page))
-        .route("/trust", get(trust::without_slash))
-        .route("/trust/", get(trust::page))
-        .route("/trust/authority.pem", get(trust::in_pem))
-        .route("/trust/authority.crt", get(trust::in_der))
-        .route("/trust/authority.cer", get(trust::in_cer))
-        .route("/healthz/live", get(health::live))
-        .route("/healthz/ready", get(health::ready))
-        .route("/assets/{*path}", get(assets::asset))
+    routes::router(&web)
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(web.clone(), problem::finish))
         .layer(middleware::from_fn_with_state(web.public_trust.clone(), headers::secure))
         .with_state(web)
 }

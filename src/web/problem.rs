@@ -1,52 +1,337 @@
 //! Errors as documents: RFC 9457 problem details, with the request's id. Every HTTP status code of an error is in this file.
+//!
+//! A handler returns a [`Problem`]; [`finish`] writes it, once the request's id is known: as a page for whoever asked for
+//! HTML, as `application/problem+json` for everybody else. What went wrong on the appliance's own side is logged under the
+//! id and told to nobody.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
+use askama::Template;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 
 use super::headers::RequestId;
+use super::{Web, caller, routes};
+use crate::admin::AdminError;
+use crate::domain::Side;
+use crate::identity::{IdentityError, PasswordChangeError, SetUpError, SignInError};
+use crate::workstation::WorkstationError;
 
-/// A problem document.
-#[derive(Debug, Serialize)]
+/// An error, as whoever asked is told of it.
+#[derive(Debug, Clone)]
 pub struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    /// The scheme of the sign-in that is missing, for programs (RFC 6750 3).
+    challenge: Option<&'static str>,
+}
+
+/// The document of RFC 9457.
+#[derive(Serialize)]
+struct Document<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
-    detail: &'static str,
-    request_id: String,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html", config = ".askama.toml")]
+struct ProblemPage<'a> {
+    appliance: &'a str,
+    title: &'static str,
+    detail: &'a str,
+    request_id: &'a str,
 }
 
 impl Problem {
-    fn new(status: StatusCode, title: &'static str, detail: &'static str, request: &RequestId) -> Self {
-        Self { kind: "about:blank", title, status: status.as_u16(), detail, request_id: request.to_string() }
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, title, detail: detail.into(), retry_after: None, challenge: None }
     }
 
-    /// A failure of the appliance itself; the log has the cause under the request's id.
-    pub fn internal(request: &RequestId) -> Self {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether what was sent cannot even be read, or came from another site: no page of this appliance sends that.
+    fn is_malformed(&self) -> bool {
+        let unreadable = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE];
+        unreadable.contains(&self.status) || self.title == FOREIGN
+    }
+
+    /// What it says.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// A failure of the appliance itself. What it was is logged here, in the request's span.
+    pub fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %chain(error), "a request could not be answered");
+        Self::failed()
+    }
+
+    fn failed() -> Self {
         let detail =
             "The appliance failed to answer. Its administrator finds the cause in the log under this request id.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail, request)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail)
+    }
+
+    /// What was sent is not what is taken here: what about it.
+    pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Bad request", detail)
+    }
+
+    /// The form or document reads, and what it says cannot be done: why.
+    pub fn unprocessable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Not possible", detail)
+    }
+
+    /// Something else was sent than the one media type that is taken.
+    pub fn media_type(expected: &str) -> Self {
+        let detail = format!("This address takes {expected} and nothing else.");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", detail)
+    }
+
+    /// The body is longer than anything that is taken here.
+    pub fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Too large", "The request is longer than anything that is taken here.")
+    }
+
+    /// The body did not come in time.
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "Too slow", "The request did not arrive in time.")
+    }
+
+    /// A browser sent this from another site's page, or does not say from where.
+    pub fn foreign() -> Self {
+        let detail = "This did not come from a page of this appliance. Open the page here and send it again.";
+        Self::new(StatusCode::FORBIDDEN, FOREIGN, detail)
+    }
+
+    /// Whoever is signed in may not do this.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Not allowed", "Your account may not do this. Ask an administrator.")
+    }
+
+    /// No bearer's token came with the request.
+    pub fn token_missing() -> Self {
+        let detail = "Send an access token, an API token or a device secret: Authorization: Bearer …";
+        Self { challenge: Some("Bearer"), ..Self::new(StatusCode::UNAUTHORIZED, "Sign in", detail) }
+    }
+
+    /// The sign-in that came with the request does not count, or not any more.
+    pub fn token_invalid() -> Self {
+        let challenge = Some("Bearer error=\"invalid_token\"");
+        let detail = "The token counts no more, or never did. Get another one.";
+        Self { challenge, ..Self::new(StatusCode::UNAUTHORIZED, "Sign in again", detail) }
+    }
+
+    /// The appliance has no administrator yet.
+    pub fn in_set_up() -> Self {
+        let detail = "This appliance is not set up yet. Its administrator finishes that in a browser, at /setup.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not set up yet", detail)
+    }
+
+    /// Nothing lives at that path, or nothing that this caller may know of.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found", "Nothing lives at this address.")
+    }
+
+    fn throttled(detail: String, retry_after: Duration) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
+    fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", detail);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
+    /// By whose side an error is on: told to its own, hidden where it is the appliance's.
+    fn by_side(error: &dyn std::error::Error, side: Side) -> Self {
+        if side == Side::Appliance { Self::internal(error) } else { Self::unprocessable(sentence(&error.to_string())) }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match &error {
+            SignInError::Throttled { retry_after } => Self::throttled(error.text(), *retry_after),
+            SignInError::Busy => Self::busy(error.text()),
+            SignInError::Unavailable(_) => Self::internal(&error),
+            SignInError::Scope => {
+                let problem = Self::new(StatusCode::FORBIDDEN, "Not in the token's scope", error.text());
+                Self { challenge: Some("Bearer error=\"insufficient_scope\""), ..problem }
+            }
+            SignInError::Address => Self::new(StatusCode::FORBIDDEN, "Not from here", error.text()),
+            _ => Self::unprocessable(error.text()),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match &error {
+            IdentityError::NoSuch { .. } => Self::not_found(),
+            IdentityError::Hash(_) => Self::busy("Too much is being done at once. Try again in a moment."),
+            other => Self::by_side(other, other.side()),
+        }
+    }
+}
+
+impl From<PasswordChangeError> for Problem {
+    fn from(error: PasswordChangeError) -> Self {
+        match error {
+            PasswordChangeError::Old(error) => error.into(),
+            PasswordChangeError::New(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetUpError> for Problem {
+    fn from(error: SetUpError) -> Self {
+        match error {
+            SetUpError::SignIn(error) => error.into(),
+            SetUpError::Identity(error) => error.into(),
+            other => Self::by_side(&other, other.side()),
+        }
+    }
+}
+
+impl From<WorkstationError> for Problem {
+    fn from(error: WorkstationError) -> Self {
+        match error {
+            WorkstationError::SignedOut => Self::token_invalid(),
+            WorkstationError::OtherDevice => Self::forbidden(),
+            WorkstationError::Identity(error) if error.side() != Side::Appliance => Self::forbidden(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::NotAllowed => Self::forbidden(),
+            AdminError::Identity(error) => error.into(),
+            other if other.side() == Side::Appliance => Self::internal(&other),
+            // Administrators are told what a server said.
+            other => Self::unprocessable(sentence(&chain(&other))),
+        }
+    }
+}
+
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        Self::internal(&error)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }
 
+/// Writes the problem that a handler returned, in the form that was asked for. Refusals of what was sent are recorded.
+pub async fn finish(State(web): State<Web>, request: RequestId, asked: Request, next: Next) -> Response {
+    let page = wants_page(asked.headers());
+    let origin = caller::origin(&web, asked.extensions(), asked.headers());
+    let method = asked.method().clone();
+    let path = routes::matched(&asked).unwrap_or("").to_owned();
+    let mut response = next.run(asked).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if problem.is_malformed() && !method.is_safe() {
+        // What cannot be recorded is refused all the same.
+        if let Err(error) = web.identity.record_malformed(&path, problem.title, &origin).await {
+            tracing::warn!(%error, "a malformed request could not be recorded");
+        }
+    }
+    let mut written = problem.write(&web.appliance, &request, page);
+    // What the handler set besides, such as a cookie that is taken back, stays.
+    for (name, value) in response.headers() {
+        if name != header::CONTENT_LENGTH {
+            written.headers_mut().append(name, value.clone());
+        }
+    }
+    written
+}
+
+/// Whether this is a browser that shows what it gets.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")))
+}
+
+impl Problem {
+    fn write(&self, appliance: &str, request: &RequestId, page: bool) -> Response {
+        let request_id = request.to_string();
+        let (title, detail) = (self.title, self.detail.as_ref());
+        let html = page.then(|| ProblemPage { appliance, title, detail, request_id: &request_id }.render());
+        let mut response = match html {
+            Some(Ok(html)) => (self.status, Html(html)).into_response(),
+            _ => {
+                let status = self.status.as_u16();
+                let document = Document { kind: "about:blank", title, status, detail, request_id: &request_id };
+                let mut response = (self.status, Json(document)).into_response();
+                let kind = HeaderValue::from_static("application/problem+json");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                response
+            }
+        };
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+const FOREIGN: &str = "From another site";
+
 /// Nothing lives at that path.
-pub async fn not_found(request: RequestId) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "Not found", "Nothing lives at this address.", &request)
+pub async fn not_found() -> Problem {
+    Problem::not_found()
 }
 
 /// The path exists, for other methods.
-pub async fn method_not_allowed(request: RequestId) -> Problem {
+pub async fn method_not_allowed() -> Problem {
     let detail = "This address does not take that method.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail, &request)
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// An error's text as a sentence for a page.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }

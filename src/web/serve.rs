@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
+use super::Peer;
 use crate::platform::clock::{Clock, within};
 
 /// How long the TLS handshake may take.
@@ -23,9 +27,10 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS: u32 = 64;
 
-/// Serves `router` on one accepted connection until it ends, or until `stopping` does and its answers are out.
+/// Serves `router` on one accepted connection from `peer` until it ends, or until `stopping` does and its answers are out.
 pub async fn serve<S>(
     stream: S,
+    peer: Peer,
     tls: Arc<rustls::ServerConfig>,
     router: Router,
     clock: Arc<dyn Clock>,
@@ -44,7 +49,11 @@ pub async fn serve<S>(
     // By what was agreed on in the handshake: guessing from the first bytes would wait for them without a limit.
     let server =
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") { server.http2_only() } else { server.http1_only() };
-    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let over = async {
         tokio::select! {
             () = stopping => {}

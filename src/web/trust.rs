@@ -8,10 +8,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::problem::{self, Problem};
-use super::{Web, headers::RequestId};
+use super::problem::Problem;
+use super::{Web, page};
 use crate::domain::Timestamp;
 use crate::tls::Anchor;
 
@@ -54,22 +54,15 @@ impl TrustPage<'_> {
 }
 
 /// `GET /trust/`
-pub async fn page(State(web): State<Web>, request: RequestId) -> Response {
+pub async fn page(State(web): State<Web>) -> Result<Response, Problem> {
     let trust = &web.trust;
     let authority = (trust.authority)();
-    let page = TrustPage {
+    page::show(&TrustPage {
         appliance: &web.appliance,
         host: &trust.host,
         signed_by: (trust.signed_by)(),
         authority: authority.as_ref(),
-    };
-    match page.render() {
-        Ok(html) => Html(html).into_response(),
-        Err(error) => {
-            tracing::error!(%error, request.id = %request, "the page about trust could not be rendered");
-            Problem::internal(&request).into_response()
-        }
-    }
+    })
 }
 
 /// `GET /trust`
@@ -78,26 +71,24 @@ pub async fn without_slash() -> Redirect {
 }
 
 /// `GET /trust/authority.pem`
-pub async fn in_pem(State(web): State<Web>, request: RequestId) -> Response {
-    file(&web, request, "application/pem-certificate-chain", "pem", |anchor| anchor.pem().into_bytes()).await
+pub async fn in_pem(State(web): State<Web>) -> Result<Response, Problem> {
+    file(&web, "application/pem-certificate-chain", "pem", |anchor| anchor.pem().into_bytes())
 }
 
 /// `GET /trust/authority.crt`: DER, by the media type that makes systems offer to install it.
-pub async fn in_der(State(web): State<Web>, request: RequestId) -> Response {
-    file(&web, request, "application/x-x509-ca-cert", "crt", |anchor| anchor.der().to_vec()).await
+pub async fn in_der(State(web): State<Web>) -> Result<Response, Problem> {
+    file(&web, "application/x-x509-ca-cert", "crt", |anchor| anchor.der().to_vec())
 }
 
 /// `GET /trust/authority.cer`: the same under the name and media type (RFC 2585) that Windows' tools and Intune ask for.
-pub async fn in_cer(State(web): State<Web>, request: RequestId) -> Response {
-    file(&web, request, "application/pkix-cert", "cer", |anchor| anchor.der().to_vec()).await
+pub async fn in_cer(State(web): State<Web>) -> Result<Response, Problem> {
+    file(&web, "application/pkix-cert", "cer", |anchor| anchor.der().to_vec())
 }
 
-async fn file(web: &Web, request: RequestId, kind: &str, ending: &str, content: fn(&Anchor) -> Vec<u8>) -> Response {
-    let Some(anchor) = (web.trust.authority)() else {
-        return problem::not_found(request).await.into_response();
-    };
+fn file(web: &Web, kind: &str, ending: &str, content: fn(&Anchor) -> Vec<u8>) -> Result<Response, Problem> {
+    let anchor = (web.trust.authority)().ok_or_else(Problem::not_found)?;
     let name = format!("attachment; filename=\"gatehouse-authority-{}.{ending}\"", anchor.short());
     let facts: [(HeaderName, String); 2] =
         [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)];
-    (StatusCode::OK, facts, content(&anchor)).into_response()
+    Ok((StatusCode::OK, facts, content(&anchor)).into_response())
 }

@@ -4,34 +4,25 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
-use gatehouse::domain::Timestamp;
-use gatehouse::tls::{Anchor, PublicTrust, Root};
-use gatehouse::web::{DemoNote, DoorLine, Readiness, SignedBy, Trust, Web, router};
+use gatehouse::domain::Role;
+use gatehouse::tls::Anchor;
+use gatehouse::web::{DemoNote, Parts, SignedBy, Trust, router};
 use tower::ServiceExt as _;
 
-fn web(demo: Option<DemoNote>) -> Web {
-    let readiness = Readiness::new();
-    readiness.set(true);
-    Web {
-        appliance: "Contoso <b>gate</b>".into(),
-        doors: Arc::new(vec![DoorLine { port: 1433, answers: "SQL" }]),
-        demo: demo.map(Arc::new),
-        readiness,
-        public_trust: PublicTrust::default(),
-        trust: trust(SignedBy::Own),
-    }
+use crate::support::house::House;
+use crate::support::pages;
+
+/// What the pages are made from, over a house with an administrator.
+async fn web(demo: Option<DemoNote>) -> (House, Parts) {
+    let house = House::build();
+    house.account("root", Role::Administrator).await;
+    let parts = pages::parts(&house).await;
+    (house, Parts { demo: demo.map(Arc::new), ..parts })
 }
 
-fn trust(signed_by: SignedBy) -> Trust {
-    let root = Root::create("Contoso <b>root</b>", Timestamp::from_millis(1_795_000_000_000)).unwrap();
-    let anchor = Anchor::read(root.certificate_der()).unwrap();
-    let authority = Arc::new(move || Some(anchor.clone()));
-    Trust { authority, host: "sql.corp.example".into(), signed_by: Arc::new(move || signed_by.clone()) }
-}
-
-async fn ask(web: Web, method: &str, path: &str) -> Response<Body> {
+async fn ask(parts: &Parts, method: &str, path: &str) -> Response<Body> {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-    router(web).oneshot(request).await.unwrap()
+    router(parts.clone().into()).oneshot(request).await.unwrap()
 }
 
 async fn text(response: Response<Body>) -> String {
@@ -41,7 +32,8 @@ async fn text(response: Response<Body>) -> String {
 
 #[tokio::test]
 async fn the_front_page_says_what_runs_and_escapes_the_appliances_name() {
-    let response = ask(web(None), "GET", "/").await;
+    let (_house, web) = web(None).await;
+    let response = ask(&web, "GET", "/").await;
     assert_eq!(response.status(), StatusCode::OK);
     let page = text(response).await;
     assert!(page.contains("1433") && page.contains("Takes logins"));
@@ -52,17 +44,18 @@ async fn the_front_page_says_what_runs_and_escapes_the_appliances_name() {
 #[tokio::test]
 async fn the_demos_front_page_names_the_account_and_the_database() {
     let note = DemoNote { database: "trade".into(), account: "ada".into() };
-    let page = text(ask(web(Some(note)), "GET", "/").await).await;
+    let (_house, web) = web(Some(note)).await;
+    let page = text(ask(&web, "GET", "/").await).await;
     assert!(page.contains("<code>trade</code>") && page.contains("<code>ada</code>"));
 }
 
 #[tokio::test]
 async fn the_page_about_trust_shows_the_fingerprint_and_every_way_to_install_the_authority() {
-    let web = web(None);
+    let (_house, web) = web(None).await;
     let authority = (web.trust.authority)().unwrap();
-    let front = text(ask(web.clone(), "GET", "/").await).await;
+    let front = text(ask(&web, "GET", "/").await).await;
     assert!(front.contains("href=\"/trust/\""), "the front page leads there");
-    let page = text(ask(web, "GET", "/trust/").await).await;
+    let page = text(ask(&web, "GET", "/trust/").await).await;
     for line in authority.fingerprint_lines() {
         assert!(page.contains(&format!("<code>{line}</code>")), "{line} in {page}");
     }
@@ -86,14 +79,14 @@ async fn the_page_about_trust_shows_the_fingerprint_and_every_way_to_install_the
 
 #[tokio::test]
 async fn the_authoritys_certificate_is_handed_out_in_both_forms() {
-    let web = web(None);
+    let (_house, web) = web(None).await;
     let authority = (web.trust.authority)().unwrap();
     for (path, kind, ending) in [
         ("/trust/authority.pem", "application/pem-certificate-chain", "pem"),
         ("/trust/authority.crt", "application/x-x509-ca-cert", "crt"),
         ("/trust/authority.cer", "application/pkix-cert", "cer"),
     ] {
-        let response = ask(web.clone(), "GET", path).await;
+        let response = ask(&web, "GET", path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], kind);
         let name = format!("attachment; filename=\"gatehouse-authority-{}.{ending}\"", authority.short());
@@ -102,26 +95,30 @@ async fn the_authoritys_certificate_is_handed_out_in_both_forms() {
         assert_eq!(body.starts_with(b"-----BEGIN CERTIFICATE-----"), ending == "pem");
         assert_eq!(Anchor::read(&body).unwrap(), authority);
     }
-    let response = ask(web.clone(), "GET", "/trust").await;
+    let response = ask(&web, "GET", "/trust").await;
     assert_eq!(response.headers()[header::LOCATION], "/trust/");
-    let none = Web { trust: Trust { authority: Arc::new(|| None), ..web.trust.clone() }, ..web };
-    assert_eq!(ask(none, "GET", "/trust/authority.pem").await.status(), StatusCode::NOT_FOUND);
+    let none = Parts { trust: Trust { authority: Arc::new(|| None), ..web.trust.clone() }, ..web };
+    assert_eq!(ask(&none, "GET", "/trust/authority.pem").await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn where_browsers_believe_the_certificate_the_page_says_that_nothing_needs_installing() {
-    let public = Web { trust: trust(SignedBy::Public("Let's Encrypt".to_owned())), ..web(None) };
-    let page = text(ask(public, "GET", "/trust/").await).await;
+    let (_house, web) = web(None).await;
+    let anchor = (web.trust.authority)().unwrap();
+    let signed_by = |by| Parts { trust: pages::trust(&anchor, by), ..web.clone() };
+    let public = signed_by(SignedBy::Public("Let's Encrypt".to_owned()));
+    let page = text(ask(&public, "GET", "/trust/").await).await;
     assert!(page.contains("Nothing needs installing") && page.contains("Let&#39;s Encrypt"), "{page}");
-    let company = Web { trust: trust(SignedBy::Other("CN=Contoso Issuing CA".to_owned())), ..web(None) };
-    let page = text(ask(company, "GET", "/trust/").await).await;
+    let company = signed_by(SignedBy::Other("CN=Contoso Issuing CA".to_owned()));
+    let page = text(ask(&company, "GET", "/trust/").await).await;
     assert!(page.contains("Contoso Issuing CA") && !page.contains("Nothing needs installing"), "{page}");
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers_and_a_request_id() {
+    let (_house, web) = web(None).await;
     for path in ["/", "/healthz/live", "/nowhere", "/assets/gatehouse.css"] {
-        let response = ask(web(None), "GET", path).await;
+        let response = ask(&web, "GET", path).await;
         let headers = response.headers();
         assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"), "{path}");
         assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
@@ -133,8 +130,8 @@ async fn every_answer_carries_the_security_headers_and_a_request_id() {
 /// A browser that once got it would refuse any other certificate for months.
 #[tokio::test]
 async fn browsers_are_told_to_insist_on_https_only_while_the_certificate_is_publicly_trusted() {
-    let web = web(None);
-    let told = async |path| ask(web.clone(), "GET", path).await.headers().get("strict-transport-security").cloned();
+    let (_house, web) = web(None).await;
+    let told = async |path| ask(&web, "GET", path).await.headers().get("strict-transport-security").cloned();
     assert_eq!(told("/").await, None);
     web.public_trust.set(true);
     assert_eq!(told("/").await.unwrap(), "max-age=15552000");
@@ -145,9 +142,10 @@ async fn browsers_are_told_to_insist_on_https_only_while_the_certificate_is_publ
 
 #[tokio::test]
 async fn an_unknown_address_and_a_wrong_method_are_problem_documents_with_the_request_id() {
+    let (_house, web) = web(None).await;
     for (method, path, status) in [("GET", "/nowhere", 404), ("GET", "/assets/../Cargo.toml", 404), ("POST", "/", 405)]
     {
-        let response = ask(web(None), method, path).await;
+        let response = ask(&web, method, path).await;
         assert_eq!(response.status().as_u16(), status, "{method} {path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
@@ -159,20 +157,21 @@ async fn an_unknown_address_and_a_wrong_method_are_problem_documents_with_the_re
 
 #[tokio::test]
 async fn an_appliance_that_drains_is_alive_but_not_ready() {
-    let web = web(None);
-    assert_eq!(ask(web.clone(), "GET", "/healthz/ready").await.status(), StatusCode::OK);
+    let (_house, web) = web(None).await;
+    assert_eq!(ask(&web, "GET", "/healthz/ready").await.status(), StatusCode::OK);
     web.readiness.set(false);
-    assert_eq!(ask(web.clone(), "GET", "/healthz/ready").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ask(web.clone(), "GET", "/healthz/live").await.status(), StatusCode::OK);
-    assert!(text(ask(web, "GET", "/").await).await.contains("Takes no logins"));
+    assert_eq!(ask(&web, "GET", "/healthz/ready").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&web, "GET", "/healthz/live").await.status(), StatusCode::OK);
+    assert!(text(ask(&web, "GET", "/").await).await.contains("Takes no logins"));
 }
 
 #[tokio::test]
 async fn an_asset_known_already_is_not_sent_again() {
-    let first = ask(web(None), "GET", "/assets/gatehouse.css").await;
+    let (_house, web) = web(None).await;
+    let first = ask(&web, "GET", "/assets/gatehouse.css").await;
     let tag = first.headers()[header::ETAG].clone();
     let again = Request::builder().uri("/assets/gatehouse.css").header(header::IF_NONE_MATCH, tag).body(Body::empty());
-    let response = router(web(None)).oneshot(again.unwrap()).await.unwrap();
+    let response = router(web.into()).oneshot(again.unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
 }
 

@@ -68,7 +68,8 @@ impl Behind {
             Box::pin(async move {
                 // Held to the end: browsers keep connections open.
                 let Some(_place) = place else { return reset_on_close(&connection.stream) };
-                web::serve(connection.stream, https.tls, https.router, clock, stopping).await;
+                let peer = web::Peer(connection.peer.ip());
+                web::serve(connection.stream, peer, https.tls, https.router, clock, stopping).await;
             })
         }
     }

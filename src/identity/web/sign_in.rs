@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::pending::Pending;
 use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{Event, Secret, Timestamp, WebSessionId};
+use crate::domain::{Event, Secret, Side, Timestamp, WebSessionId};
 use crate::identity::error::{IdentityError, SignInError};
 use crate::identity::factors::{self, Candidates, Enrolment, NewTotp, RecoveryCodes, TotpSecret};
 use crate::identity::generated::Kind;
@@ -240,6 +240,13 @@ impl Identity {
         .peer(origin.peer)
         .detail("agent", &origin.agent);
         Ok(self.record_bounded(entry, cheap, origin.peer).await?)
+    }
+
+    /// Records a request that no page or program of ours sends: where to, and what about it was wrong; not what it said.
+    pub async fn record_malformed(&self, path: &str, what: &str, origin: &Origin) -> Result<(), IdentityError> {
+        let entry = Entry::new(Actor::Anonymous { claimed: None }, "web.malformed").outcome(Outcome::Refused);
+        let entry = entry.reason(what).side(Side::Workstation).peer(origin.peer).subject(path);
+        self.record_bounded(entry.detail("agent", &origin.agent), true, origin.peer).await
     }
 
     /// Records an entry; one that costs its sender nothing only once a minute, with the count of those before it.

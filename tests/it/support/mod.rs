@@ -10,6 +10,7 @@ pub mod curl;
 pub mod hello;
 pub mod house;
 pub mod leaping;
+pub mod pages;
 pub mod pebble;
 pub mod peer;
 pub mod process;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::Router;
 use gatehouse::platform::{Clock as _, SystemClock};
 use gatehouse::tls::{Certificates, Root, ServerConfigs};
+use gatehouse::web::Peer;
 use tokio::net::TcpListener;
+
+const PEER: Peer = Peer(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 /// It serves until it is dropped.
 pub struct Site {
@@ -26,7 +29,7 @@ impl Site {
             // Browsers open more connections than they use.
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, router, clock) = (tls.clone(), router.clone(), clock.clone());
-                tokio::spawn(gatehouse::web::serve(stream, tls, router, clock, std::future::pending()));
+                tokio::spawn(gatehouse::web::serve(stream, PEER, tls, router, clock, std::future::pending()));
             }
         });
         Self { port, serving }

@@ -1,0 +1,235 @@
+//! Who may ask for what: each route says what it takes ([`Access`]), and this is checked before its handler runs.
+//!
+//! It is the first of two looks. The second is the services' own: what an account may do is decided there, whichever way
+//! it came.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::problem::{Problem, wants_page};
+use super::{Web, caller, cookie};
+use crate::domain::{Role, Scope, Secret};
+use crate::identity::web::{Origin, Visit};
+use crate::identity::{Caller, SignInError};
+
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody, also while the appliance is being set up.
+    Always,
+    /// Only while the appliance is being set up.
+    SetUp,
+    /// Anybody, in a browser: what is sent has to come from a page of this appliance. A [`Visit`] is there where somebody is
+    /// signed in.
+    Browser,
+    /// Anybody, by a program that brings no cookie and is given none.
+    Program,
+    /// Whoever is signed in with a browser.
+    SignedIn,
+    /// Whoever is signed in with a browser and gave the password within the last minutes.
+    Confirmed,
+    /// Whoever is signed in with a browser and has one of these roles.
+    Staff(&'static [Role]),
+    /// A program with a bearer's token of this scope.
+    Bearer(Scope),
+}
+
+/// How long a given password lets somebody change what is sensitive.
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Where somebody signs in, and where somebody who is signed in gives the password again.
+pub const SIGN_IN: &str = "/sign-in";
+/// See [`SIGN_IN`].
+pub const CONFIRM: &str = "/confirm";
+/// Where the appliance is set up.
+pub const SET_UP: &str = "/setup";
+
+/// Looks at a request before its handler does.
+pub async fn check(State((web, access)): State<(Web, Access)>, mut request: Request, next: Next) -> Response {
+    match admit(&web, access, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), Box<Response>> {
+    let in_set_up = web.identity.in_set_up();
+    match access {
+        Access::Always => return Ok(()),
+        Access::SetUp if !in_set_up => return refuse(Redirect::to(SIGN_IN)),
+        Access::SetUp => {}
+        _ if in_set_up && wants_page(request.headers()) => return refuse(Redirect::to(SET_UP)),
+        _ if in_set_up => return refuse(Problem::in_set_up()),
+        _ => {}
+    }
+    let by_program = matches!(access, Access::Program | Access::Bearer(_));
+    if !by_program && !is_own(request.method(), request.headers()) {
+        return refuse(Problem::foreign());
+    }
+    match access {
+        Access::Bearer(scope) => {
+            let caller = bearer(web, scope, request).map_err(|problem| Box::new(problem.into_response()))?;
+            request.extensions_mut().insert(caller);
+        }
+        Access::Browser | Access::SignedIn | Access::Confirmed | Access::Staff(_) => {
+            let secret = cookie::read(request.headers());
+            let origin = caller::origin(web, request.extensions(), request.headers());
+            let visit = visit(web, secret, origin).await.map_err(|problem| Box::new(problem.into_response()))?;
+            match (access, &visit) {
+                (Access::Browser, _) => {}
+                (_, None) => return refuse(lead(SIGN_IN, request)),
+                (Access::Confirmed, Some(visit)) if !visit.is_confirmed(web.clock.now(), CONFIRMED_FOR) => {
+                    return refuse(lead(CONFIRM, request));
+                }
+                (Access::Staff(roles), Some(visit)) if !roles.contains(&visit.principal.role) => {
+                    return refuse(Problem::forbidden());
+                }
+                _ => {}
+            }
+            if let Some(visit) = visit {
+                request.extensions_mut().insert(visit);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn refuse(answer: impl axum::response::IntoResponse) -> Result<(), Box<Response>> {
+    Err(Box::new(answer.into_response()))
+}
+
+async fn visit(web: &Web, secret: Option<Secret>, origin: Origin) -> Result<Option<Visit>, Problem> {
+    let Some(secret) = secret else { return Ok(None) };
+    Ok(web.identity.visit(&secret, &origin).await?)
+}
+
+fn bearer(web: &Web, scope: Scope, request: &Request) -> Result<Caller, Problem> {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (scheme, token) = given.and_then(|text| text.split_once(' ')).ok_or_else(Problem::token_missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::token_missing());
+    }
+    let peer = caller::origin(web, request.extensions(), request.headers()).peer;
+    web.identity.bearer(&Secret::new(token.trim()), scope, peer).map_err(|error| match error {
+        SignInError::Wrong | SignInError::Expired | SignInError::Disabled => Problem::token_invalid(),
+        other => other.into(),
+    })
+}
+
+/// To a page that leads back here afterwards. What was sent with a form is not kept: the page itself is what comes back.
+fn lead(to: &str, request: &Request) -> Redirect {
+    let path =
+        if request.method() == Method::GET { request.uri().path_and_query().map(|path| path.as_str()) } else { None };
+    let back = path.or_else(|| Some(request.uri().path())).filter(|path| local_path(path).is_some());
+    let query = back.and_then(|path| serde_urlencoded::to_string([("next", path)]).ok());
+    Redirect::to(&query.map_or_else(|| to.to_owned(), |query| format!("{to}?{query}")))
+}
+
+/// A path on this appliance to go on to, out of what came with a request; nothing that a browser would take for another site.
+pub fn local_path(text: &str) -> Option<&str> {
+    let safe = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.len() <= LONGEST_PATH
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    (safe && text.parse::<Uri>().is_ok()).then_some(text)
+}
+
+/// Whether a browser sent this from a page of this appliance (or a person typed it): by `Sec-Fetch-Site`, which pages cannot
+/// write; by `Origin` from browsers that do not send it. Who sends neither is no browser of today.
+fn is_own(method: &Method, headers: &HeaderMap) -> bool {
+    if method.is_safe() {
+        return true;
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => origin.strip_prefix("https://").is_some_and(|own| own.eq_ignore_ascii_case(host)),
+        _ => false,
+    }
+}
+
+const LONGEST_PATH: usize = 2000;
+
+/// The visit of whoever is signed in, for the handlers of routes that take nobody else.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Visit);
+
+impl FromRequestParts<Web> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Problem> {
+        parts.extensions.get::<Visit>().cloned().map(Self).ok_or_else(Problem::forbidden)
+    }
+}
+
+/// The visit, where somebody is signed in.
+#[derive(Debug, Clone)]
+pub struct Visitor(pub Option<Visit>);
+
+impl FromRequestParts<Web> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.extensions.get::<Visit>().cloned()))
+    }
+}
+
+/// Who comes with a bearer's token, for the handlers of routes that take nobody else.
+#[derive(Debug, Clone)]
+pub struct Bearer(pub Caller);
+
+impl FromRequestParts<Web> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Problem> {
+        parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(Problem::token_missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_appliance_are_gone_on_to() {
+        for path in ["/", "/account", "/oauth/authorize?client_id=a&scope=sql%20x", "/a:b"] {
+            assert_eq!(local_path(path), Some(path));
+        }
+        let long = format!("/{}", "a".repeat(2000));
+        for path in
+            ["", "account", "//evil.example", "/\\evil.example", "https://evil.example", "/a b", "/a\r\nb", "/é", &long]
+        {
+            assert_eq!(local_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_another_sites_page_sends_is_not_taken() {
+        let own = |method: Method, fields: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_own(&method, &headers)
+        };
+        let post = || Method::POST;
+        assert!(own(Method::GET, &[("sec-fetch-site", "cross-site")]), "a link from anywhere is followed");
+        assert!(own(post(), &[("sec-fetch-site", "same-origin")]));
+        assert!(own(post(), &[("sec-fetch-site", "none")]));
+        assert!(!own(post(), &[("sec-fetch-site", "cross-site"), ("origin", "https://gate"), ("host", "gate")]));
+        assert!(!own(post(), &[("sec-fetch-site", "same-site")]));
+        assert!(own(post(), &[("origin", "https://gate:8443"), ("host", "gate:8443")]));
+        assert!(!own(post(), &[("origin", "http://gate"), ("host", "gate")]));
+        assert!(!own(post(), &[("origin", "https://evil"), ("host", "gate")]));
+        assert!(!own(post(), &[("origin", "null"), ("host", "gate")]));
+        assert!(!own(post(), &[("host", "gate")]));
+    }
+}

@@ -1,0 +1,83 @@
+//! Every route, and who it takes. The router is built from this table, and so are the tests that try each route as everybody.
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Router, middleware};
+
+use super::access::{Access, check};
+use super::{Web, assets, front, health, trust};
+
+/// One method at one path.
+pub struct Route {
+    /// The path, with axum's placeholders.
+    pub path: &'static str,
+    /// The method. GET answers HEAD, too.
+    pub method: Method,
+    /// Who it takes.
+    pub access: Access,
+    answers: Box<dyn Fn(MethodFilter) -> MethodRouter<Web> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} ({:?})", self.method, self.path, self.access)
+    }
+}
+
+/// A route for GET.
+pub fn get<H, T>(path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<T, Web> + Sync,
+    T: 'static,
+{
+    route(path, Method::GET, access, handler)
+}
+
+/// A route for POST.
+pub fn post<H, T>(path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<T, Web> + Sync,
+    T: 'static,
+{
+    route(path, Method::POST, access, handler)
+}
+
+fn route<H, T>(path: &'static str, method: Method, access: Access, handler: H) -> Route
+where
+    H: Handler<T, Web> + Sync,
+    T: 'static,
+{
+    Route { path, method, access, answers: Box::new(move |filter| on(filter, handler.clone())) }
+}
+
+/// All of them.
+pub fn all() -> Vec<Route> {
+    let open = vec![
+        get("/", Access::Browser, front::page),
+        get("/trust", Access::Always, trust::without_slash),
+        get("/trust/", Access::Always, trust::page),
+        get("/trust/authority.pem", Access::Always, trust::in_pem),
+        get("/trust/authority.crt", Access::Always, trust::in_der),
+        get("/trust/authority.cer", Access::Always, trust::in_cer),
+        get("/healthz/live", Access::Always, health::live),
+        get("/healthz/ready", Access::Always, health::ready),
+        get("/assets/{*path}", Access::Always, assets::asset),
+    ];
+    [open].into_iter().flatten().collect()
+}
+
+/// The router over them, each behind the look at who asks.
+pub(super) fn router(web: &Web) -> Router<Web> {
+    all().into_iter().fold(Router::new(), |router, route| {
+        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
+        let look = middleware::from_fn_with_state((web.clone(), route.access), check);
+        router.route(route.path, (route.answers)(filter).layer(look))
+    })
+}
+
+/// The path of a request as it stands in the table: without anything secret that stands in its place.
+pub(super) fn matched(request: &Request) -> Option<&str> {
+    request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str)
+}
