@@ -11,11 +11,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::refusal::Notice;
 use crate::door::reset_on_close;
-use crate::platform::Clock;
-use crate::platform::clock::within;
-use crate::tds::token::{ServerMessage, error_response};
-use crate::tds::{PacketType, TdsVersion};
-use crate::wire::{PacketWriter, PreLoginTunnel, WireError};
+use crate::tds::TdsVersion;
+use crate::tds::token::ServerMessage;
+use crate::wire::{PreLoginTunnel, WireError, farewell};
 
 /// TLS in a PRELOGIN tunnel that has been passed, or TLS from the first byte.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ impl ClientStream {
     }
 }
 
-/// Writes an error as a message of its own, the way a server refuses a login or ends a session.
+/// Writes a notice as a message of its own.
 pub(super) async fn tell<S: AsyncWrite + Unpin>(
     to: &mut S,
     version: TdsVersion,
@@ -45,32 +43,7 @@ pub(super) async fn tell<S: AsyncWrite + Unpin>(
 ) -> Result<(), WireError> {
     let number = i32::try_from(notice.number).unwrap_or(i32::MAX);
     let error = ServerMessage::new(number, notice.state, notice.class, notice.text.as_str(), SERVER);
-    let payload = error_response(version, error);
-    PacketWriter::new(to).write_message(PacketType::TabularResult as u8, 0, &payload).await
-}
-
-/// Closes in order: flush, TLS close_notify, FIN; then reads on for a moment, since a socket that is closed with unread
-/// bytes in it sends a reset, which can take the error from a driver before it has read it.
-///
-/// False when the workstation did not even take the farewell within `limit`: then it reads nothing, and waiting is idle.
-pub(super) async fn close<S>(stream: &mut S, clock: &dyn Clock, limit: Duration) -> bool
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let Ok(shut) = within(clock, limit, stream.shutdown()).await else { return false };
-    let listening = async {
-        let mut unread = [0; 2048];
-        for _ in 0..READ_AFTER_CLOSE / unread.len() {
-            if !matches!(stream.read(&mut unread).await, Ok(read) if read > 0) {
-                break;
-            }
-        }
-    };
-    if shut.is_ok() {
-        let _ = within(clock, limit, listening).await;
-    }
-    true
+    farewell::tell(to, version, error).await
 }
 
 /// How long a workstation that was refused may take to read why.
@@ -78,8 +51,6 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The server's name in errors of the gateway's own.
 const SERVER: &str = "Gatehouse";
-
-const READ_AFTER_CLOSE: usize = 128 * 1024;
 
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -1,12 +1,11 @@
 //! The way to the SQL Server for one login: connect, log in with the SQL login, follow its routing.
 
-use super::answer::{Answer, Asked, understand};
 use super::refusal::{Refusal, from_server};
-use super::rewrite::{Replacement, for_server};
 use crate::config;
 use crate::estate::Route;
 use crate::platform::Clock;
 use crate::platform::clock::within;
+use crate::tds::proxy::{Answer, Asked, Replacement, for_server, understand};
 use crate::tds::{Login7, PacketType, PreLogin};
 use crate::upstream::{Ask, ConnectError, Dialer, Leg, LegStream, Target, connect};
 use crate::wire::{Message, PacketReader, PacketWriter, WireError};

@@ -8,16 +8,14 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tracing::Instrument as _;
 
-use super::alias::Alias;
 use super::authenticate::{identify, way};
-use super::client::{self, ClientStream, FAREWELL, close};
+use super::client::{self, ClientStream, FAREWELL};
 use super::dial::{Dialled, NotDialled, Wanted, dial};
 use super::handshake::{Greeted, NoHandshake, greet};
 use super::login::{self, NoLogin, Wish};
 use super::record::{self, Claim};
 use super::refusal::{Refusal, session_ended};
 use super::registry::{Limits, Registered, Registry};
-use super::relay::{End, Relay};
 use super::repeats::{self, Repeats};
 use super::session::{Opening, Why};
 use super::watch;
@@ -31,6 +29,8 @@ use crate::platform::{Clock, Tasks};
 use crate::tds::{Login7, PacketType, PreLogin, TdsVersion};
 use crate::upstream::Dialer;
 use crate::wire::PacketWriter;
+use crate::wire::farewell::close;
+use crate::wire::relay::{Alias, End, Relay};
 
 /// What a gateway is made of.
 #[derive(Clone)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::counters::{Counters, Traffic};
 use crate::domain::{AccountId, Credential, DeviceId, Principal, SessionId, Side, Timestamp};
 use crate::estate::Route;
+use crate::wire::relay::{Counters, Traffic};
 
 /// A session from the moment its account may use the database until its last byte.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 //! | [`packet`] | packets; messages cut into them and put together again |
 //! | [`prelogin`] | PRELOGIN, both ways |
 //! | [`login7`] | LOGIN7: decode, edit, encode |
+//! | [`proxy`] | what changes in a login, and in its answer, on the way through |
 //! | [`token`] | what a server answers, and the walk over its login response |
 //! | [`data`] | types, values, columns and rows |
 //! | [`all_headers`], [`request`] | what clients ask: batches, procedure calls, transactions |
@@ -22,6 +23,7 @@ pub mod login7;
 mod message;
 pub mod packet;
 pub mod prelogin;
+pub mod proxy;
 pub mod request;
 pub mod smp;
 pub mod ssrp;

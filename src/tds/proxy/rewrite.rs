@@ -10,7 +10,7 @@ use crate::tds::login7::{FeatureId, Login7, OptionFlags2, OptionFlags3};
 
 /// What takes the place of what the workstation sent.
 #[derive(Debug, Clone)]
-pub(super) struct Replacement<'a> {
+pub struct Replacement<'a> {
     /// The SQL login's name.
     pub user: &'a str,
     /// Its password.
@@ -26,7 +26,7 @@ pub(super) struct Replacement<'a> {
 }
 
 /// The login for the SQL Server.
-pub(super) fn for_server(login: &Login7, with: &Replacement<'_>) -> Login7 {
+pub fn for_server(login: &Login7, with: &Replacement<'_>) -> Login7 {
     let mut login = login.clone();
     login.user_name = with.user.to_owned();
     login.password = with.password.clone();
@@ -46,13 +46,13 @@ pub(super) fn for_server(login: &Login7, with: &Replacement<'_>) -> Login7 {
 }
 
 /// Whether the acknowledgement of a feature may go back to a workstation that asked for these features.
-pub(super) fn may_acknowledge(asked: &Login7, id: FeatureId, session_recovery: bool) -> bool {
+pub fn may_acknowledge(asked: &Login7, id: FeatureId, session_recovery: bool) -> bool {
     travels(id, session_recovery) && asked.features.iter().any(|feature| feature.id == id)
 }
 
 /// The version that LOGINACK names to the workstation: 7.4 and 8.0 differ in transport alone, and drivers accept only
 /// what they asked for.
-pub(super) fn version_for_client(asked: TdsVersion, acknowledged: TdsVersion) -> TdsVersion {
+pub fn version_for_client(asked: TdsVersion, acknowledged: TdsVersion) -> TdsVersion {
     match (asked, acknowledged) {
         (TdsVersion::V8_0, TdsVersion::V7_4) | (TdsVersion::V7_4, TdsVersion::V8_0) => asked,
         _ => acknowledged,

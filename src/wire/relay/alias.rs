@@ -9,7 +9,7 @@ use crate::tds::{PacketType, TdsVersion};
 
 /// The alias of a session, and what it stands for.
 #[derive(Debug, Clone)]
-pub(super) struct Alias {
+pub struct Alias {
     /// In lower case.
     alias: String,
     database: String,
@@ -18,7 +18,7 @@ pub(super) struct Alias {
 
 impl Alias {
     /// Nothing where both are the same name to SQL Server.
-    pub(super) fn new(alias: &str, database: &str, version: TdsVersion) -> Option<Self> {
+    pub fn new(alias: &str, database: &str, version: TdsVersion) -> Option<Self> {
         let alias = fold(alias);
         (alias != fold(database)).then(|| Self { alias, database: database.to_owned(), version })
     }

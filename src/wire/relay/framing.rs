@@ -42,7 +42,7 @@ pub(super) enum Carries {
 
 /// The bytes are not what may travel there. The side that sent them is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Breach {
+pub enum Breach {
     /// A length that no packet has.
     #[error("a packet that claims a length of {0} bytes")]
     Length(usize),

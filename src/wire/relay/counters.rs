@@ -22,7 +22,7 @@ pub struct Traffic {
 
 /// The counters, written by the relay alone and read by anybody.
 #[derive(Debug)]
-pub(super) struct Counters {
+pub struct Counters {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     packets_up: AtomicU64,
@@ -36,7 +36,7 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Nothing yet; the last byte passed at `now`.
-    pub(super) fn starting_at(now: Duration) -> Self {
+    pub fn starting_at(now: Duration) -> Self {
         Self {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
@@ -71,7 +71,7 @@ impl Counters {
     }
 
     /// What was counted.
-    pub(super) fn traffic(&self) -> Traffic {
+    pub fn traffic(&self) -> Traffic {
         Traffic {
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
@@ -82,12 +82,12 @@ impl Counters {
     }
 
     /// How long no byte has passed, at `now`.
-    pub(super) fn idle(&self, now: Duration) -> Duration {
+    pub fn idle(&self, now: Duration) -> Duration {
         now.saturating_sub(Duration::from_millis(self.last.load(Relaxed)))
     }
 
     /// Whether the SQL Server still works on a request: a long quiet statement is not an idle session.
-    pub(super) fn is_awaiting(&self) -> bool {
+    pub fn is_awaiting(&self) -> bool {
         self.awaiting.load(Relaxed)
     }
 }

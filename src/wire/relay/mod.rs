@@ -1,7 +1,13 @@
-//! The relay: two lanes in one task, so that neither direction ever waits for the other, and nothing is shared or locked.
+//! The relay after the login, between a workstation and a server: two lanes in one task, so that neither direction ever waits for the
+//! other, and nothing is shared or locked.
 //!
 //! A session's memory here is at most 64 KiB a lane; each TLS connection below adds at most 64 KiB of its own that the
 //! kernel has not taken yet, and one record that is not whole yet.
+
+mod alias;
+mod counters;
+mod framing;
+mod lane;
 
 use std::future::poll_fn;
 use std::io;
@@ -9,15 +15,17 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::alias::Alias;
-use super::counters::Counters;
-use super::framing::{Breach, Flow};
-use super::lane::{Lane, Stop};
+pub use alias::Alias;
+pub use counters::{Counters, Traffic};
+pub use framing::Breach;
+
 use crate::platform::Clock;
+use framing::Flow;
+use lane::{Lane, Stop};
 
 /// What is relayed between.
 #[derive(Debug)]
-pub(super) struct Relay<C, S> {
+pub struct Relay<C, S> {
     client: C,
     server: S,
     up: Lane,
@@ -26,7 +34,7 @@ pub(super) struct Relay<C, S> {
 
 /// Why a relay ended by itself.
 #[derive(Debug)]
-pub(super) enum End {
+pub enum End {
     /// The workstation closed, or takes nothing any more.
     WorkstationLeft,
     /// The SQL Server closed, or takes nothing any more.
@@ -43,12 +51,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     /// A relay between two connections that are logged in. `alias` where the SQL Server calls the database otherwise.
-    pub(super) fn new(client: C, server: S, alias: Option<Alias>) -> Self {
+    pub fn new(client: C, server: S, alias: Option<Alias>) -> Self {
         Self { client, server, up: Lane::translating(alias), down: Lane::new(Flow::Responses) }
     }
 
     /// Relays until one side ends. Dropping the future loses nothing: [`Relay::part`] goes on from there.
-    pub(super) async fn run(&mut self, counters: &Counters, clock: &dyn Clock) -> End {
+    pub async fn run(&mut self, counters: &Counters, clock: &dyn Clock) -> End {
         let mut server_deaf = false;
         poll_fn(|cx| {
             // Requests first: an Attention never waits behind the response that it is about.
@@ -80,14 +88,14 @@ where
     }
 
     /// Lets go of the SQL Server at once (it rolls back), and gives the workstation's side, with what it still has to get.
-    pub(super) fn part(self) -> Parted<C> {
+    pub fn part(self) -> Parted<C> {
         Parted { client: self.client, down: self.down }
     }
 }
 
 /// The workstation's side of a relay that ended.
 #[derive(Debug)]
-pub(super) struct Parted<C> {
+pub struct Parted<C> {
     client: C,
     down: Lane,
 }
@@ -95,25 +103,24 @@ pub(super) struct Parted<C> {
 impl<C: AsyncRead + AsyncWrite + Unpin> Parted<C> {
     /// Writes what is left of whole packets. Tells whether the workstation now stands between two messages, where a
     /// last word can be read.
-    pub(super) async fn finish(&mut self) -> io::Result<bool> {
+    pub async fn finish(&mut self) -> io::Result<bool> {
         poll_fn(|cx| self.down.poll_drain(cx, &mut self.client)).await?;
         Ok(self.down.is_between_messages())
     }
 
     /// Whether several streams share the connection (MARS).
-    pub(super) fn is_multiplexed(&self) -> bool {
+    pub fn is_multiplexed(&self) -> bool {
         self.down.is_multiplexed()
     }
 
     /// The connection itself.
-    pub(super) fn client(&mut self) -> &mut C {
+    pub fn client(&mut self) -> &mut C {
         &mut self.client
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::counters::Traffic;
     use super::*;
     use crate::platform::SystemClock;
     use std::time::Duration;

@@ -11,7 +11,7 @@ use super::rewrite::{may_acknowledge, version_for_client};
 
 /// What the workstation asked for, as far as the answer depends on it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub struct Asked<'a> {
     /// Its login.
     pub login: &'a Login7,
     /// The version that its login went on with.
@@ -24,7 +24,7 @@ pub(super) struct Asked<'a> {
 
 /// What the SQL Server said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// Come in: the payload for the workstation.
     Welcome(Vec<u8>),
     /// Go there instead.
@@ -41,7 +41,7 @@ pub(super) enum Answer {
 }
 
 /// Reads the whole payload of a login response.
-pub(super) fn understand(payload: &[u8], asked: Asked<'_>) -> Answer {
+pub fn understand(payload: &[u8], asked: Asked<'_>) -> Answer {
     let mut clean = Clean::new(asked);
     for step in walk(payload, asked.version) {
         let Ok(step) = step else { return Answer::Nonsense("tokens that cannot be read") };
