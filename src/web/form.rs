@@ -6,9 +6,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::Web;
 use super::problem::Problem;
+use crate::domain::Secret;
 use crate::platform::clock::within;
 
 /// A form that was sent (`application/x-www-form-urlencoded`). `T` denies unknown fields.
@@ -16,6 +18,16 @@ pub struct Form<T>(pub T);
 
 /// A JSON document that was sent. `T` denies unknown fields.
 pub struct JsonBody<T>(pub T);
+
+/// A secret in a form: the one way by which one comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed(pub Secret);
+
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::from(text)))
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<Web> for Form<T> {
     type Rejection = Problem;

@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod page;
 pub mod plain;
 pub mod problem;
+pub mod qr;
 pub mod redirect;
 pub mod routes;
 pub mod serve;
