@@ -6,6 +6,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::access::Visitor;
+use super::account::SignInBefore;
+use super::page::Frame;
 use super::problem::Problem;
 use super::{Web, page};
 
@@ -30,17 +33,19 @@ pub struct DemoNote {
 #[derive(Template)]
 #[template(path = "front.html", config = ".askama.toml")]
 struct FrontPage {
-    appliance: Arc<str>,
+    frame: Frame,
+    before: Option<SignInBefore>,
     doors: Arc<Vec<DoorLine>>,
     demo: Option<Arc<DemoNote>>,
     accepting: bool,
 }
 
 /// `GET /`
-pub async fn page(State(web): State<Web>) -> Result<Response, Problem> {
+pub async fn page(State(web): State<Web>, Visitor(visit): Visitor) -> Result<Response, Problem> {
     page::show(&FrontPage {
+        frame: Frame::of(&web, visit.as_ref()),
+        before: visit.as_ref().and_then(SignInBefore::of),
         accepting: web.readiness.is_ready(),
-        appliance: Arc::clone(&web.appliance),
         doors: Arc::clone(&web.doors),
         demo: web.demo.clone(),
     })

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 
+use super::routes;
 use crate::telemetry;
 use crate::tls::PublicTrust;
 
@@ -59,7 +60,7 @@ impl RequestId {
 pub async fn secure(State(public): State<PublicTrust>, mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(id.clone());
-    let span = telemetry::request_span(&id.0, request.method().as_str(), request.uri().path());
+    let span = telemetry::request_span(&id.0, request.method().as_str(), routes::path_for_logs(&request));
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

@@ -6,6 +6,7 @@
 //! headers and the request id), [`problem`] (errors as documents) and [`assets`] (what is packed into the binary).
 
 pub mod access;
+pub mod account;
 pub mod assets;
 pub mod caller;
 pub mod cookie;
@@ -15,12 +16,14 @@ pub mod headers;
 pub mod health;
 pub mod monitor;
 pub mod page;
+pub mod password;
 pub mod plain;
 pub mod problem;
 pub mod qr;
 pub mod redirect;
 pub mod routes;
 pub mod serve;
+pub mod sign_in;
 pub mod trust;
 
 use std::sync::Arc;

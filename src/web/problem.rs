@@ -69,6 +69,17 @@ impl Problem {
         unreadable.contains(&self.status) || self.title == FOREIGN
     }
 
+    /// Itself, if the person can try again with the form that was sent; a failure of the appliance otherwise.
+    pub fn or_again(self) -> Result<Self, Self> {
+        if self.status == StatusCode::INTERNAL_SERVER_ERROR { Err(self) } else { Ok(self) }
+    }
+
+    /// Its `Retry-After`, in whole seconds.
+    pub fn retry_after(&self) -> Option<HeaderValue> {
+        let seconds = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        self.retry_after.map(|after| HeaderValue::from(seconds(after)))
+    }
+
     /// What it says.
     pub fn detail(&self) -> &str {
         &self.detail
@@ -147,6 +158,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Not found", "Nothing lives at this address.")
     }
 
+    /// A one-time link that counts no more, or never did.
+    fn no_link() -> Self {
+        let detail = "This link counts no more: it was used, replaced, or is past its time. Ask an administrator for another one.";
+        Self::new(StatusCode::NOT_FOUND, "Link not valid", detail)
+    }
+
     fn throttled(detail: String, retry_after: Duration) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", detail);
         Self { retry_after: Some(retry_after), ..problem }
@@ -183,6 +200,7 @@ impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         match &error {
             IdentityError::NoSuch { .. } => Self::not_found(),
+            IdentityError::NoLink => Self::no_link(),
             IdentityError::Hash(_) => Self::busy("Too much is being done at once. Try again in a moment."),
             other => Self::by_side(other, other.side()),
         }
@@ -290,9 +308,8 @@ impl Problem {
                 response
             }
         };
-        if let Some(after) = self.retry_after {
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

@@ -7,7 +7,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};
 
 use super::access::{Access, check};
-use super::{Web, assets, front, health, trust};
+use super::{Web, assets, front, health, password, sign_in, trust};
 
 /// One method at one path.
 pub struct Route {
@@ -65,7 +65,7 @@ pub fn all() -> Vec<Route> {
         get("/healthz/ready", Access::Always, health::ready),
         get("/assets/{*path}", Access::Always, assets::asset),
     ];
-    [open].into_iter().flatten().collect()
+    [open, sign_in::routes(), password::routes()].into_iter().flatten().collect()
 }
 
 /// The router over them, each behind the look at who asks.
@@ -80,4 +80,9 @@ pub(super) fn router(web: &Web) -> Router<Web> {
 /// The path of a request as it stands in the table: without anything secret that stands in its place.
 pub(super) fn matched(request: &Request) -> Option<&str> {
     request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str)
+}
+
+/// The path of a request as logs have it: as it was asked for, and as it stands in the table where a secret is part of it.
+pub(super) fn path_for_logs(request: &Request) -> &str {
+    matched(request).filter(|path| path.contains("{secret}")).unwrap_or_else(|| request.uri().path())
 }
