@@ -61,7 +61,8 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
     let in_set_up = web.identity.in_set_up();
     match access {
         Access::Always => return Ok(()),
-        Access::SetUp if !in_set_up => return refuse(Redirect::to(SIGN_IN)),
+        Access::SetUp if !in_set_up && request.method().is_safe() => return refuse(Redirect::to(SIGN_IN)),
+        Access::SetUp if !in_set_up => return refuse(Problem::is_set_up()),
         Access::SetUp => {}
         _ if in_set_up && wants_page(request.headers()) => return refuse(Redirect::to(SET_UP)),
         _ if in_set_up => return refuse(Problem::in_set_up()),

@@ -23,6 +23,7 @@ pub mod qr;
 pub mod redirect;
 pub mod routes;
 pub mod serve;
+pub mod set_up;
 pub mod sign_in;
 pub mod trust;
 

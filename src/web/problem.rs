@@ -153,6 +153,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not set up yet", detail)
     }
 
+    /// Somebody else has set the appliance up already.
+    pub fn is_set_up() -> Self {
+        let detail =
+            "This appliance has been set up already, by somebody who was faster or a while ago. Sign in instead.";
+        Self::new(StatusCode::CONFLICT, "Set-up is complete", detail)
+    }
+
     /// Nothing lives at that path, or nothing that this caller may know of.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", "Nothing lives at this address.")
@@ -221,6 +228,7 @@ impl From<SetUpError> for Problem {
         match error {
             SetUpError::SignIn(error) => error.into(),
             SetUpError::Identity(error) => error.into(),
+            SetUpError::Closed => Self::is_set_up(),
             other => Self::by_side(&other, other.side()),
         }
     }

@@ -7,7 +7,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};
 
 use super::access::{Access, check};
-use super::{Web, assets, front, health, password, sign_in, trust};
+use super::{Web, assets, front, health, trust};
 
 /// One method at one path.
 pub struct Route {
@@ -65,7 +65,9 @@ pub fn all() -> Vec<Route> {
         get("/healthz/ready", Access::Always, health::ready),
         get("/assets/{*path}", Access::Always, assets::asset),
     ];
-    [open, sign_in::routes(), password::routes()].into_iter().flatten().collect()
+    // A line for each feature.
+    let features = [open, super::set_up::routes(), super::sign_in::routes(), super::password::routes()];
+    features.into_iter().flatten().collect()
 }
 
 /// The router over them, each behind the look at who asks.

@@ -73,6 +73,7 @@ mod trust_install;
 mod web_account_password;
 mod web_pages;
 mod web_sessions;
+mod web_set_up;
 mod web_sign_in;
 mod wire_tunnel;
 mod without_ecdsa;

@@ -24,8 +24,17 @@ impl Browser {
         Self::mapping(authorities, "").await
     }
 
+    /// The same, with JavaScript switched off.
+    pub async fn without_scripts(authorities: &[&str]) -> Self {
+        Self::start(authorities, "", false).await
+    }
+
     /// The same, where names are elsewhere than the system says, by Chromium's rules: `MAP www.example.com 127.0.0.1`.
     pub async fn mapping(authorities: &[&str], rules: &str) -> Self {
+        Self::start(authorities, rules, true).await
+    }
+
+    async fn start(authorities: &[&str], rules: &str, scripts: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
         for (number, pem) in authorities.iter().enumerate() {
             let file = home.path().join(format!("authority-{number}.pem"));
@@ -34,7 +43,7 @@ impl Browser {
         }
         let (driver, port) = start_driver(home.path()).await;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&home.path().join("profile"), rules))
+            .capabilities(capabilities(&home.path().join("profile"), rules, scripts))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("Chromium did not start (Debian: apt-get install chromium chromium-driver)");
@@ -56,6 +65,37 @@ impl Browser {
         };
         let name = said.split(|c: char| !c.is_ascii_uppercase() && c != '_').find(|word| word.starts_with("ERR_"));
         Err(name.unwrap_or(&said).to_owned())
+    }
+
+    /// Fills fields of the page by their names, and presses the button that says this.
+    pub async fn fill(&self, fields: &[(&str, &str)], button: &str) {
+        for (name, value) in fields {
+            let field = format!("[name=\"{name}\"]:not([type=hidden])");
+            let field = self.client.find(fantoccini::Locator::Css(&field)).await.unwrap();
+            field.clear().await.unwrap();
+            field.send_keys(value).await.unwrap();
+        }
+        self.leave_by(fantoccini::Locator::XPath(&format!("//button[normalize-space()=\"{button}\"]"))).await;
+    }
+
+    /// Follows the link that says this.
+    pub async fn follow(&self, link: &str) {
+        self.leave_by(fantoccini::Locator::LinkText(link)).await;
+    }
+
+    /// Clicks there, and waits until the page is another one: the click itself does not.
+    async fn leave_by(&self, way: fantoccini::Locator<'_>) {
+        let page = self.client.find(fantoccini::Locator::Css("html")).await.unwrap();
+        self.client.find(way).await.unwrap().click().await.unwrap();
+        let gone = async {
+            while page.tag_name().await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            while self.client.find(fantoccini::Locator::Css("body")).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the page stays as it is");
     }
 
     async fn is_own_page(&self) -> bool {
@@ -127,7 +167,7 @@ async fn start_driver(home: &Path) -> (Child, u16) {
     (driver, port)
 }
 
-fn capabilities(profile: &Path, rules: &str) -> fantoccini::wd::Capabilities {
+fn capabilities(profile: &Path, rules: &str, scripts: bool) -> fantoccini::wd::Capabilities {
     let arguments = [
         "--headless".to_owned(),
         // Chromium's own sandbox cannot be had as root, in containers least of all; the page is ours.
@@ -143,11 +183,14 @@ fn capabilities(profile: &Path, rules: &str) -> fantoccini::wd::Capabilities {
         format!("--user-data-dir={}", profile.display()),
         format!("--host-resolver-rules={rules}"),
     ];
+    // 1 allows, 2 blocks.
+    let scripts = if scripts { 1 } else { 2 };
+    let preferences = serde_json::json!({ "profile.managed_default_content_settings.javascript": scripts });
     let options = serde_json::json!({
         "browserName": "chrome",
         // WebDriver may be told to take any certificate; a person is not, so this browser refuses what a browser refuses.
         "acceptInsecureCerts": false,
-        "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments },
+        "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments, "prefs": preferences },
     });
     options.as_object().unwrap().clone()
 }
