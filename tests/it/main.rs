@@ -70,6 +70,7 @@ mod throttling;
 mod tls_scans;
 mod token_scopes;
 mod trust_install;
+mod web_access;
 mod web_account_password;
 mod web_pages;
 mod web_sessions;
