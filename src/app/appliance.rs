@@ -127,6 +127,7 @@ impl Appliance {
         let host = trust::host(&config.appliance.names, &bound.https());
         let web = Parts {
             appliance: config.appliance.name.as_str().into(),
+            names: config.appliance.names.clone().into(),
             doors: Arc::new(bound.lines()),
             demo: demo.map(Arc::new),
             readiness: vital.readiness.clone(),

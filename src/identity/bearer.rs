@@ -6,7 +6,7 @@ use super::Identity;
 use super::error::SignInError;
 use super::generated::Kind;
 use crate::audit::Actor;
-use crate::domain::{Principal, Scope, Scopes, Secret};
+use crate::domain::{DeviceId, Principal, Scope, Scopes, Secret};
 
 /// A program that came with a token.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Caller {
     pub principal: Principal,
     /// What the token is for. The account's role decides as well: what it may not do, no scope allows.
     pub scopes: Scopes,
+    /// The device that it comes from: the one whose secret it is, or that a program is bound to.
+    pub device: Option<DeviceId>,
 }
 
 impl Caller {
@@ -33,8 +35,9 @@ impl Identity {
         if !found.scopes.contains(needed) {
             return Err(SignInError::Scope);
         }
+        let device = found.device.as_ref().map(|device| device.id);
         let principal = self.principal(found.account, found.credential, found.expires, peer)?;
         self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
-        Ok(Caller { principal, scopes: found.scopes })
+        Ok(Caller { principal, scopes: found.scopes, device })
     }
 }

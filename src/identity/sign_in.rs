@@ -281,7 +281,7 @@ pub(super) struct Found {
     pub(super) credential: Credential,
     pub(super) expires: Option<Timestamp>,
     pub(super) scopes: Scopes,
-    device: Option<Device>,
+    pub(super) device: Option<Device>,
 }
 
 /// The same by ids.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{Extensions, HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
@@ -74,7 +74,8 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
     }
     match access {
         Access::Bearer(scope) => {
-            let caller = bearer(web, scope, request).map_err(|problem| Box::new(problem.into_response()))?;
+            let caller = bearer(web, scope, request.headers(), request.extensions())
+                .map_err(|problem| Box::new(problem.into_response()))?;
             request.extensions_mut().insert(caller);
         }
         Access::Browser | Access::SignedIn | Access::Confirmed | Access::Staff(_) => {
@@ -110,13 +111,14 @@ async fn visit(web: &Web, secret: Option<Secret>, origin: Origin) -> Result<Opti
     Ok(web.identity.visit(&secret, &origin).await?)
 }
 
-fn bearer(web: &Web, scope: Scope, request: &Request) -> Result<Caller, Problem> {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+/// Who comes with the token in these headers.
+pub(super) fn bearer(web: &Web, scope: Scope, headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, Problem> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = given.and_then(|text| text.split_once(' ')).ok_or_else(Problem::token_missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Problem::token_missing());
     }
-    let peer = caller::origin(web, request.extensions(), request.headers()).peer;
+    let peer = caller::origin(web, extensions, headers).peer;
     web.identity.bearer(&Secret::new(token.trim()), scope, peer).map_err(|error| match error {
         SignInError::Wrong | SignInError::Expired | SignInError::Disabled => Problem::token_invalid(),
         other => other.into(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -26,6 +27,20 @@ pub struct Typed(pub Secret);
 impl<'de> Deserialize<'de> for Typed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::from(text)))
+    }
+}
+
+/// What stands after the question mark of an address. Parameters that nobody knows are passed over: links gather some.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Web> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Problem> {
+        let query = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
+        query
+            .map(Self)
+            .map_err(|_| Problem::bad_request("The address lacks a parameter, or has one twice or a wrong one."))
     }
 }
 

@@ -7,14 +7,18 @@
 
 pub mod access;
 pub mod account;
+pub mod api;
 pub mod assets;
 pub mod caller;
 pub mod cookie;
+pub mod device;
+pub mod discovery;
 pub mod form;
 pub mod front;
 pub mod headers;
 pub mod health;
 pub mod monitor;
+pub mod oauth;
 pub mod page;
 pub mod password;
 pub mod plain;
@@ -73,6 +77,8 @@ impl From<Parts> for Web {
 pub struct Parts {
     /// The appliance's name, as its administrators chose it.
     pub appliance: Arc<str>,
+    /// The names and addresses by which it is reached.
+    pub names: Arc<[String]>,
     /// The doors that answer, for the front page.
     pub doors: Arc<Vec<DoorLine>>,
     /// What the demo set up; absent in an appliance that works for a living.

@@ -19,6 +19,7 @@ use super::headers::RequestId;
 use super::{Web, caller, routes};
 use crate::admin::AdminError;
 use crate::domain::Side;
+use crate::identity::oauth::OAuthError;
 use crate::identity::{IdentityError, PasswordChangeError, SetUpError, SignInError};
 use crate::workstation::WorkstationError;
 
@@ -31,6 +32,16 @@ pub struct Problem {
     retry_after: Option<Duration>,
     /// The scheme of the sign-in that is missing, for programs (RFC 6750 3).
     challenge: Option<&'static str>,
+    /// The code of RFC 6749 5.2, for the programs that OAuth is for.
+    oauth: Option<&'static str>,
+}
+
+/// The document of RFC 6749 5.2.
+#[derive(Serialize)]
+struct OAuthDocument<'a> {
+    error: &'static str,
+    error_description: String,
+    request_id: &'a str,
 }
 
 /// The document of RFC 9457.
@@ -55,7 +66,7 @@ struct ProblemPage<'a> {
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, title, detail: detail.into(), retry_after: None, challenge: None }
+        Self { status, title, detail: detail.into(), retry_after: None, challenge: None, oauth: None }
     }
 
     /// Its status.
@@ -65,6 +76,10 @@ impl Problem {
 
     /// Whether what was sent cannot even be read, or came from another site: no page of this appliance sends that.
     fn is_malformed(&self) -> bool {
+        // What OAuth refuses reads well, and is recorded where it is refused.
+        if self.oauth.is_some_and(|code| code != "invalid_request") {
+            return false;
+        }
         let unreadable = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE];
         unreadable.contains(&self.status) || self.title == FOREIGN
     }
@@ -181,6 +196,11 @@ impl Problem {
         Self { retry_after: Some(Duration::from_secs(1)), ..problem }
     }
 
+    /// What was sent to an endpoint of OAuth does not read: programs there look for a code.
+    pub fn for_oauth(self) -> Self {
+        Self { oauth: Some("invalid_request"), ..self }
+    }
+
     /// By whose side an error is on: told to its own, hidden where it is the appliance's.
     fn by_side(error: &dyn std::error::Error, side: Side) -> Self {
         if side == Side::Appliance { Self::internal(error) } else { Self::unprocessable(sentence(&error.to_string())) }
@@ -200,6 +220,23 @@ impl From<SignInError> for Problem {
             SignInError::Address => Self::new(StatusCode::FORBIDDEN, "Not from here", error.text()),
             _ => Self::unprocessable(error.text()),
         }
+    }
+}
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        let text = sentence(&error.to_string());
+        let problem = match &error {
+            OAuthError::Server(source) => Self::internal(source),
+            OAuthError::Throttled { retry_after } => Self::throttled(text, *retry_after),
+            OAuthError::TemporarilyUnavailable => Self::busy(text),
+            OAuthError::InvalidClient => {
+                let problem = Self::new(StatusCode::UNAUTHORIZED, "Unknown program", text);
+                Self { challenge: Some("Basic realm=\"gatehouse\""), ..problem }
+            }
+            _ => Self::new(StatusCode::BAD_REQUEST, "Not given", text),
+        };
+        Self { oauth: Some(error.code()), ..problem }
     }
 }
 
@@ -305,8 +342,15 @@ impl Problem {
         let request_id = request.to_string();
         let (title, detail) = (self.title, self.detail.as_ref());
         let html = page.then(|| ProblemPage { appliance, title, detail, request_id: &request_id }.render());
-        let mut response = match html {
-            Some(Ok(html)) => (self.status, Html(html)).into_response(),
+        let mut response = match (html, self.oauth) {
+            (Some(Ok(html)), _) => (self.status, Html(html)).into_response(),
+            (_, Some(error)) => {
+                // RFC 6749 lets a description have these characters alone.
+                let plain = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+                let error_description = detail.chars().filter(plain).collect();
+                let document = OAuthDocument { error, error_description, request_id: &request_id };
+                (self.status, Json(document)).into_response()
+            }
             _ => {
                 let status = self.status.as_u16();
                 let document = Document { kind: "about:blank", title, status, detail, request_id: &request_id };
@@ -319,7 +363,8 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
-        if let Some(challenge) = self.challenge {
+        // A browser would ask for a name and a password of its own accord.
+        if let Some(challenge) = self.challenge.filter(|_| !page) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response

@@ -86,7 +86,7 @@ impl<B> hyper::service::Service<Request<B>> for Redirect {
 }
 
 /// Host and port of a Host field, where the host is a name or an address.
-fn split(text: &str) -> Option<(&str, Option<u16>)> {
+pub(super) fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())?,
         None => text.find(':').map_or((text, ""), |at| text.split_at(at)),

@@ -66,7 +66,16 @@ pub fn all() -> Vec<Route> {
         get("/assets/{*path}", Access::Always, assets::asset),
     ];
     // A line for each feature.
-    let features = [open, super::set_up::routes(), super::sign_in::routes(), super::password::routes()];
+    let features = [
+        open,
+        super::set_up::routes(),
+        super::sign_in::routes(),
+        super::password::routes(),
+        super::discovery::routes(),
+        super::oauth::routes(),
+        super::device::routes(),
+        super::api::routes(),
+    ];
     features.into_iter().flatten().collect()
 }
 

@@ -24,6 +24,7 @@ pub async fn parts(house: &House) -> Parts {
     let anchor = anchor();
     Parts {
         appliance: "Contoso <b>gate</b>".into(),
+        names: house.config.appliance.names.clone().into(),
         doors: Arc::new(vec![DoorLine { port: 1433, answers: "SQL" }]),
         demo: None,
         readiness,
@@ -92,12 +93,17 @@ impl Pages {
 
     /// A browser without any cookie.
     pub fn browser(&self) -> Tab {
-        Tab { router: self.router.clone(), cookie: None, peer: HERE, bearer: None, page: true }
+        Tab { router: self.router.clone(), cookie: None, peer: HERE, bearer: None, page: true, fields: Vec::new() }
     }
 
     /// A program, with this bearer's token.
     pub fn program(&self, token: &str) -> Tab {
         Tab { bearer: Some(token.to_owned()), page: false, ..self.browser() }
+    }
+
+    /// A program without any token.
+    pub fn stranger(&self) -> Tab {
+        Tab { page: false, ..self.browser() }
     }
 
     /// A browser whose person is signed in with [`PASSWORD`], and with a second factor where one is wanted.
@@ -128,10 +134,19 @@ pub struct Tab {
     pub cookie: Option<String>,
     pub peer: IpAddr,
     bearer: Option<String>,
-    page: bool,
+    /// Whether it is a browser, which says that it takes pages and from where it sends.
+    pub page: bool,
+    fields: Vec<(&'static str, String)>,
 }
 
 impl Tab {
+    /// The same, which sends this header with each request besides.
+    pub fn with(&self, field: &'static str, value: &str) -> Self {
+        let mut tab = self.clone();
+        tab.fields.push((field, value.to_owned()));
+        tab
+    }
+
     pub async fn get(&mut self, path: &str) -> Answer {
         self.send(Method::GET, path, None, "").await
     }
@@ -153,6 +168,9 @@ impl Tab {
         }
         if let Some(token) = &self.bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (field, value) in &self.fields {
+            request = request.header(*field, value);
         }
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);

@@ -1,0 +1,376 @@
+//! OAuth as programs and browsers meet it: metadata, consent, codes, the device flow, refreshing, revoking, looking at tokens.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use base64::Engine as _;
+use gatehouse::audit::Actor;
+use gatehouse::domain::{Role, Scope, Scopes};
+use gatehouse::identity::oauth::CONNECTOR;
+
+use crate::support::house::{HERE, House};
+use crate::support::pages::{Answer, Pages, Tab};
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const REDIRECT: &str = "http://127.0.0.1:49152/callback";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The fields of a form.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+/// What a program sends a person's browser with.
+fn asked() -> Vec<(&'static str, String)> {
+    let challenge = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
+    let plain = [
+        ("client_id", CONNECTOR),
+        ("redirect_uri", REDIRECT),
+        ("response_type", "code"),
+        ("scope", "sql workstation.config"),
+        ("state", "a&b=<c>"),
+        ("code_challenge_method", "S256"),
+    ];
+    plain.map(|(name, value)| (name, value.to_owned())).into_iter().chain([("code_challenge", challenge)]).collect()
+}
+
+/// The address of the page, with some parameters put in another's place.
+fn page(changed: &[(&'static str, &str)]) -> String {
+    let mut pairs = asked();
+    for (name, value) in changed {
+        pairs.retain(|(known, _)| known != name);
+        pairs.push((name, (*value).to_owned()));
+    }
+    format!("/oauth/authorize?{}", serde_urlencoded::to_string(pairs).unwrap())
+}
+
+/// Sends the form of the consent page as it stands there.
+async fn say(tab: &mut Tab, shown: &Answer, answer: &str) -> Answer {
+    let hidden = |field: &str| {
+        shown
+            .hidden(field)
+            .replace("&lt;", "<")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&#38;", "&")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&")
+    };
+    let fields =
+        ["client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method"];
+    let fields = fields.map(|field| (field, hidden(field)));
+    let mut form: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    form.push(("answer", answer));
+    tab.post("/oauth/authorize", &form).await
+}
+
+/// The parameters that a redirect brings to the program.
+fn brought(answer: &Answer) -> Vec<(String, String)> {
+    let query = answer.leads_to().strip_prefix(REDIRECT).unwrap().strip_prefix('?').unwrap();
+    serde_urlencoded::from_str(query).unwrap()
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+    pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
+
+/// A code that ada gave.
+async fn code(tab: &mut Tab) -> String {
+    let shown = tab.get(&page(&[])).await;
+    value(&brought(&say(tab, &shown, "allow").await), "code").to_owned()
+}
+
+async fn exchange(program: &mut Tab, code: &str) -> Answer {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", CONNECTOR),
+        ("code", code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+    ];
+    program.post("/oauth/token", &form).await
+}
+
+async fn refresh(program: &mut Tab, token: &str) -> Answer {
+    let form = [("grant_type", "refresh_token"), ("client_id", CONNECTOR), ("refresh_token", token)];
+    program.post("/oauth/token", &form).await
+}
+
+/// A house with ada, her browser, and a program without a token.
+async fn open() -> (House, Pages, Tab, Tab) {
+    let house = House::build();
+    house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    let (tab, program) = (pages.signed_in(&house, "ada").await, pages.stranger());
+    (house, pages, tab, program)
+}
+
+fn is_refused(answer: &Answer, status: u16, error: &str) {
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (status, &error.into()), "{}", answer.text());
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn the_issuer_is_the_url_that_was_called_and_never_a_strangers_host() {
+    let (_house, pages, ..) = open().await;
+    let mut program = pages.stranger();
+    for (host, issuer) in [
+        ("sql.corp.example", "https://sql.corp.example"),
+        ("SQL.corp.example:443", "https://sql.corp.example"),
+        ("sql.corp.example:8443", "https://sql.corp.example:8443"),
+        ("localhost:49152", "https://localhost:49152"),
+        ("evil.example", "https://sql.corp.example"),
+        ("evil.example:8443", "https://sql.corp.example"),
+        ("sql.corp.example@evil.example", "https://sql.corp.example"),
+        ("", "https://sql.corp.example"),
+    ] {
+        let request = Request::builder().uri("/.well-known/oauth-authorization-server").header("host", host);
+        let answer = program.ask(request.body(Body::empty()).unwrap()).await;
+        let document = answer.json();
+        assert_eq!(document["issuer"], issuer, "{host}");
+        for endpoint in ["authorization", "token", "device_authorization", "revocation", "introspection"] {
+            let url = document[format!("{endpoint}_endpoint")].as_str().unwrap().to_owned();
+            assert!(url.starts_with(&format!("{issuer}/oauth/")), "{url}");
+        }
+        assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+        assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+        assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    }
+}
+
+#[tokio::test]
+async fn a_person_lets_a_program_in_on_a_page_that_says_who_asks_for_what_and_where_the_answer_goes() {
+    let (house, pages, mut tab, mut program) = open().await;
+    let shown = tab.get(&page(&[])).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    for told in
+        ["Gatehouse connector", "ada", "Sign in to your databases", "password", "this computer (127.0.0.1:49152)"]
+    {
+        assert!(shown.text().contains(told), "{told} in {}", shown.text());
+    }
+    assert!(shown.header("content-security-policy").contains("form-action 'self' http://127.0.0.1:49152;"));
+    let answer = say(&mut tab, &shown, "allow").await;
+    let pairs = brought(&answer);
+    assert_eq!((value(&pairs, "state"), value(&pairs, "iss")), ("a&b=<c>", "https://sql.corp.example"));
+    let given = exchange(&mut program, value(&pairs, "code")).await;
+    assert_eq!((given.status, given.header("cache-control")), (StatusCode::OK, "no-store"));
+    assert_eq!(given.header("set-cookie"), "");
+    let tokens = given.json();
+    assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&"Bearer".into(), &900.into()));
+    assert_eq!(tokens["scope"], "sql workstation.config");
+    let access = tokens["access_token"].as_str().unwrap();
+    let config = pages.program(access).get("/api/v1/workstation/config").await;
+    assert_eq!((config.status, &config.json()["account"]["name"]), (StatusCode::OK, &"ada".into()));
+    assert!(house.audited_actions().iter().any(|action| action == "oauth.consent"));
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_led_to_do_so_and_back_to_the_question() {
+    let (_house, pages, ..) = open().await;
+    let answer = pages.browser().get(&page(&[])).await;
+    let query = answer.leads_to().strip_prefix("/sign-in?").unwrap().to_owned();
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&query).unwrap();
+    assert_eq!(value(&pairs, "next"), page(&[]));
+}
+
+#[tokio::test]
+async fn a_no_and_a_wrong_request_are_told_the_program_and_a_wrong_address_the_person_alone() {
+    let (_house, _pages, mut tab, _) = open().await;
+    let shown = tab.get(&page(&[])).await;
+    let pairs = brought(&say(&mut tab, &shown, "deny").await);
+    assert_eq!((value(&pairs, "error"), value(&pairs, "code")), ("access_denied", ""));
+    for (changed, error) in [
+        (("response_type", "token"), "invalid_request"),
+        (("code_challenge_method", "plain"), "invalid_request"),
+        (("code_challenge", "short"), "invalid_request"),
+        (("scope", "admin.write"), "invalid_scope"),
+    ] {
+        let pairs = brought(&tab.get(&page(&[changed])).await);
+        assert_eq!((value(&pairs, "error"), value(&pairs, "state")), (error, "a&b=<c>"), "{changed:?}");
+        assert_eq!(value(&pairs, "iss"), "https://sql.corp.example");
+    }
+    for changed in [
+        ("client_id", "nobody"),
+        ("redirect_uri", "https://evil.example/callback"),
+        ("redirect_uri", "http://127.0.0.1:1/other"),
+    ] {
+        let answer = tab.get(&page(&[changed])).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{changed:?}");
+        assert_eq!((answer.header("location"), answer.header("www-authenticate")), ("", ""));
+    }
+    let twice = format!("{}&client_id={CONNECTOR}", page(&[]));
+    assert_eq!(tab.get(&twice).await.status, StatusCode::BAD_REQUEST);
+    let form = [("client_id", CONNECTOR), ("answer", "allow"), ("redirect_uri", "https://evil.example/")];
+    assert_eq!(tab.post("/oauth/authorize", &form).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn another_sites_page_says_yes_for_nobody() {
+    let (house, _pages, mut tab, _) = open().await;
+    let shown = tab.get(&page(&[])).await;
+    tab.page = false;
+    let answer = say(&mut tab, &shown, "allow").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(!house.audited_actions().iter().any(|action| action == "oauth.consent"));
+}
+
+#[tokio::test]
+async fn a_code_that_comes_twice_puts_the_program_out() {
+    let (_house, pages, mut tab, mut program) = open().await;
+    let code = code(&mut tab).await;
+    let given = exchange(&mut program, &code).await.json();
+    is_refused(&exchange(&mut program, &code).await, 400, "invalid_grant");
+    let access = given["access_token"].as_str().unwrap();
+    let config = pages.program(access).get("/api/v1/workstation/config").await;
+    assert_eq!(
+        (config.status, config.header("www-authenticate")),
+        (StatusCode::UNAUTHORIZED, "Bearer error=\"invalid_token\"")
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_counts_once_and_used_again_it_puts_the_program_out() {
+    let (_house, _pages, mut tab, mut program) = open().await;
+    let code = code(&mut tab).await;
+    let first = exchange(&mut program, &code).await.json();
+    let first = first["refresh_token"].as_str().unwrap();
+    let second = refresh(&mut program, first).await.json();
+    let second = second["refresh_token"].as_str().unwrap();
+    is_refused(&refresh(&mut program, first).await, 400, "invalid_grant");
+    is_refused(&refresh(&mut program, second).await, 400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_token_endpoint_says_what_is_wrong_in_the_codes_of_the_rfc() {
+    let (house, pages, mut tab, mut program) = open().await;
+    let code = code(&mut tab).await;
+    let forms: [(Fields<'_>, u16, &str); 8] = [
+        (&[], 400, "invalid_request"),
+        (&[("client_id", CONNECTOR), ("grant_type", "password"), ("username", "ada")], 400, "unsupported_grant_type"),
+        (&[("client_id", CONNECTOR), ("grant_type", "authorization_code"), ("code", &code)], 400, "invalid_request"),
+        (&[("client_id", "nobody"), ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_grant"),
+        (&[("client_id", CONNECTOR), ("grant_type", "refresh_token")], 400, "invalid_request"),
+        (&[("client_id", CONNECTOR), ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_grant"),
+        (&[("client_id", CONNECTOR), ("client_id", CONNECTOR), ("grant_type", "x")], 400, "invalid_request"),
+        (
+            &[
+                ("client_id", "nobody"),
+                ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                ("device_code", "x"),
+            ],
+            401,
+            "invalid_client",
+        ),
+    ];
+    for (form, status, error) in forms {
+        is_refused(&program.post("/oauth/token", form).await, status, error);
+    }
+    let mut with_secret = pages.program("something");
+    is_refused(&exchange(&mut with_secret, &code).await, 401, "invalid_client");
+    let json = program.send(Method::POST, "/oauth/token", Some("application/json"), "{}").await;
+    is_refused(&json, 415, "invalid_request");
+    let long = format!("grant_type={}", "x".repeat(70_000));
+    is_refused(&program.send(Method::POST, "/oauth/token", Some(FORM), &long).await, 413, "invalid_request");
+    is_refused(&program.send(Method::POST, "/oauth/token", Some(FORM), "client_id=%ff").await, 400, "invalid_request");
+    assert_eq!(exchange(&mut program, &code).await.status, StatusCode::OK, "nothing of it used the code up");
+    house.wait(60);
+    is_refused(&refresh(&mut program, "x").await, 400, "invalid_grant");
+    let refusals: Vec<_> = house
+        .audited()
+        .into_iter()
+        .filter(|entry| entry["outcome"] == "refused")
+        .map(|entry| entry["action"].clone())
+        .collect();
+    assert_eq!(refusals, ["web.malformed", "oauth.refused"], "one of a minute is written");
+}
+
+#[tokio::test]
+async fn a_program_without_a_browser_is_let_in_by_a_code_that_a_person_types() {
+    let (house, _pages, mut tab, mut program) = open().await;
+    let begun = program.post("/oauth/device_authorization", &[("client_id", CONNECTOR), ("scope", "sql")]).await.json();
+    assert_eq!(begun["verification_uri"], "https://sql.corp.example/device");
+    let user_code = begun["user_code"].as_str().unwrap();
+    let linked = format!("https://sql.corp.example/device?user_code={user_code}");
+    assert_eq!(begun["verification_uri_complete"], linked.as_str());
+    let device_code = begun["device_code"].as_str().unwrap().to_owned();
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", CONNECTOR),
+        ("device_code", device_code.as_str()),
+    ];
+    is_refused(&program.post("/oauth/token", &form).await, 400, "authorization_pending");
+    is_refused(&program.post("/oauth/token", &form).await, 400, "slow_down");
+    let prefilled = tab.get(&format!("/device?user_code={user_code}")).await;
+    assert!(prefilled.text().contains(&format!("value=\"{user_code}\"")));
+    let wrong = tab.post("/device", &[("user_code", "BCDF-<b>")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text().contains("No program waits for this code") && !wrong.text().contains("<b>"));
+    let typed = user_code.to_lowercase().replace('-', " ");
+    let shown = tab.post("/device", &[("user_code", &typed)]).await;
+    for told in ["Gatehouse connector", &HERE.to_string(), "Sign in to your databases"] {
+        assert!(shown.text().contains(told), "{told} in {}", shown.text());
+    }
+    let hidden = shown.hidden("user_code");
+    let answer = tab.post("/device/answer", &[("user_code", &hidden), ("answer", "allow")]).await;
+    assert_eq!(answer.leads_to(), "/device/allowed");
+    assert!(tab.get("/device/allowed").await.text().contains("The program is let in"));
+    let again = tab.post("/device/answer", &[("user_code", &hidden), ("answer", "deny")]).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    house.wait(10);
+    let given = program.post("/oauth/token", &form).await;
+    assert_eq!((given.status, &given.json()["scope"]), (StatusCode::OK, &"sql".into()));
+}
+
+#[tokio::test]
+async fn a_program_that_was_denied_is_told_so_and_unknown_programs_begin_nothing() {
+    let (_house, _pages, mut tab, mut program) = open().await;
+    let begun = program.post("/oauth/device_authorization", &[("client_id", CONNECTOR)]).await.json();
+    let form = [("user_code", begun["user_code"].as_str().unwrap()), ("answer", "deny")];
+    assert_eq!(tab.post("/device/answer", &form).await.leads_to(), "/device/denied");
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", CONNECTOR),
+        ("device_code", begun["device_code"].as_str().unwrap()),
+    ];
+    is_refused(&program.post("/oauth/token", &form).await, 400, "access_denied");
+    is_refused(&program.post("/oauth/device_authorization", &[("client_id", "nobody")]).await, 401, "invalid_client");
+    let more = [("client_id", CONNECTOR), ("scope", "admin.read")];
+    is_refused(&program.post("/oauth/device_authorization", &more).await, 400, "invalid_scope");
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_by_who_has_them_and_looked_at_by_administrators() {
+    let (house, pages, mut tab, mut program) = open().await;
+    let root = house.identity().account("root").unwrap();
+    let day = std::time::Duration::from_secs(86_400);
+    let scopes = Scopes::of([Scope::AdminRead]);
+    let label = || "a test".to_owned();
+    let (_, token) =
+        house.identity().issue_token(&Actor::Console, root.id, label(), scopes.clone(), day).await.unwrap();
+    let mut administrator = pages.program(token.expose());
+    let auditor = house.account("audrey", Role::Auditor).await;
+    let (_, token) = house.identity().issue_token(&Actor::Console, auditor.id, label(), scopes, day).await.unwrap();
+    let mut auditor = pages.program(token.expose());
+
+    let given = exchange(&mut program, &code(&mut tab).await).await.json();
+    let (access, refresh) = (given["access_token"].as_str().unwrap(), given["refresh_token"].as_str().unwrap());
+    let look = administrator.post("/oauth/introspect", &[("token", access)]).await.json();
+    assert_eq!(
+        (&look["active"], &look["username"], &look["client_id"]),
+        (&true.into(), &"ada".into(), &CONNECTOR.into())
+    );
+    assert!(look["exp"].as_i64().unwrap() > house.now().as_millis() / 1000);
+    assert_eq!(auditor.post("/oauth/introspect", &[("token", access)]).await.status, StatusCode::FORBIDDEN);
+    let own = pages.program(access).post("/oauth/introspect", &[("token", access)]).await;
+    assert_eq!(
+        (own.status, own.header("www-authenticate")),
+        (StatusCode::FORBIDDEN, "Bearer error=\"insufficient_scope\"")
+    );
+    assert_eq!(program.post("/oauth/introspect", &[("token", access)]).await.status, StatusCode::UNAUTHORIZED);
+
+    is_refused(&program.post("/oauth/revoke", &[("client_id", CONNECTOR)]).await, 400, "invalid_request");
+    let unknown = program.post("/oauth/revoke", &[("client_id", CONNECTOR), ("token", "ghr_nothing")]).await;
+    assert_eq!((unknown.status, unknown.body.len()), (StatusCode::OK, 0));
+    let form = [("client_id", CONNECTOR), ("token", refresh), ("token_type_hint", "refresh_token")];
+    assert_eq!(program.post("/oauth/revoke", &form).await.status, StatusCode::OK);
+    let look = administrator.post("/oauth/introspect", &[("token", access)]).await.json();
+    assert_eq!(look, serde_json::json!({ "active": false }));
+}
