@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod check;
+mod connect;
 mod demo;
 mod discover;
 mod discovery;
@@ -68,6 +69,8 @@ enum Command {
     Trust(trust::Trust),
     /// Look for an appliance from a workstation, and say on which ground it is believed
     Discover(discover::Discover),
+    /// Serve programs on this workstation that cannot do TLS, and carry them to an appliance
+    Connect(connect::Connect),
     /// How workstations find this appliance
     Discovery(discovery::Discovery),
     /// Show the version
@@ -103,13 +106,15 @@ fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
         Command::Admin(admin) => admin.run(&settings),
         Command::Trust(trust) => trust.run(&settings),
         Command::Discover(discover) => discover.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Discovery(discovery) => discovery.run(&settings),
         Command::Version(version) => version.run(),
     }
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.is::<ConfigError>() { UNUSABLE_SETTINGS } else { FAILED })
+    let own = error.downcast_ref::<connect::Exit>().map(|exit| exit.code);
+    ExitCode::from(own.unwrap_or(if error.is::<ConfigError>() { UNUSABLE_SETTINGS } else { FAILED }))
 }
 
 impl Settings {

@@ -7,6 +7,7 @@
 mod acme;
 mod appliance;
 mod complaint;
+mod desktop;
 mod duration;
 mod environment;
 mod file;
@@ -31,6 +32,7 @@ use std::path::Path;
 pub use acme::{Acme, Challenge};
 pub use appliance::Appliance;
 pub use complaint::{Complaint, ConfigError};
+pub use desktop::Desktop;
 pub use duration::parse as parse_duration;
 pub use environment::Environment;
 pub use gateway::Gateway;

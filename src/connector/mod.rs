@@ -1,7 +1,34 @@
 //! What runs on workstations. It knows the documents that an appliance publishes, and nothing of how one is built: no
 //! store, no accounts, no databases.
 //!
-//! [`discovery`] finds an appliance and says on which ground it is believed; [`https`] is the small client that it asks with.
+//! | module | what it is |
+//! |---|---|
+//! | [`discovery`] | finds an appliance, and says on which ground it is believed |
+//! | [`pin`] | what it is believed by from then on |
+//! | [`https`], [`client`] | what is public, asked of somebody who may not be believed yet; everything else, of somebody who is |
+//! | [`oauth`] | signing in: in the browser, or by a code on another device; refreshing, revoking |
+//! | [`kept`], [`vault`] | what outlives the process: the pin, and the tokens |
+//! | [`access`] | the one credential, renewed before it ends |
+//! | [`feed`] | the config document, kept current |
+//! | [`local`] | the listeners: programs on this machine are let in and carried to the gateway |
+//! | [`status`] | what `--status` shows |
+//! | [`run`] | all of it together |
 
+pub mod access;
+pub mod client;
 pub mod discovery;
+pub mod feed;
 pub mod https;
+pub mod kept;
+pub mod local;
+pub mod oauth;
+mod patience;
+pub mod pin;
+pub mod run;
+pub mod status;
+pub mod vault;
+
+pub use access::Access;
+pub use kept::Folder;
+pub use pin::{Pin, Place};
+pub use run::{Connector, Ended, Parts};

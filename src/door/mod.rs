@@ -16,5 +16,5 @@ pub use browser::Browser;
 pub use limits::{Admission, HalfOpen};
 pub use numbers::{Arrivals, DoorNumbers};
 pub use report::Report;
-pub use serve::{Connection, Door, Handler, reset_on_close};
+pub use serve::{Connection, Door, Handler};
 pub use sniff::{Incomplete, Kind, sniff};

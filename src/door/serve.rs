@@ -17,6 +17,7 @@ use super::report::Report;
 use super::sniff::Kind;
 use crate::platform::clock::within;
 use crate::platform::{Clock, Pool, Tasks};
+use crate::wire::farewell::reset_on_close;
 
 /// A connection whose first bytes were looked at, and not taken.
 #[derive(Debug)]
@@ -38,12 +39,6 @@ impl Connection {
     pub fn reset_on_close(&self) {
         reset_on_close(&self.stream);
     }
-}
-
-/// From now on dropping `stream` resets the connection, and what was not sent yet is thrown away.
-pub fn reset_on_close(stream: &TcpStream) {
-    // Where it fails the connection is closed in the ordinary way.
-    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Takes connections over.

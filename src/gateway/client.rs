@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::refusal::Notice;
-use crate::door::reset_on_close;
 use crate::tds::TdsVersion;
 use crate::tds::token::ServerMessage;
+use crate::wire::farewell::reset_on_close;
 use crate::wire::{PreLoginTunnel, WireError, farewell};
 
 /// TLS in a PRELOGIN tunnel that has been passed, or TLS from the first byte.

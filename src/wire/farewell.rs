@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::{PacketWriter, WireError};
 use crate::platform::Clock;
@@ -41,6 +42,12 @@ where
         let _ = within(clock, limit, listening).await;
     }
     true
+}
+
+/// From now on dropping `stream` resets the connection, and what was not sent yet is thrown away.
+pub fn reset_on_close(stream: &TcpStream) {
+    // Where it fails the connection is closed in the ordinary way.
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 const READ_AFTER_CLOSE: usize = 128 * 1024;

@@ -28,6 +28,7 @@ mod certificate_choice;
 mod certificate_import;
 mod command_line;
 mod connection_strings;
+mod connector;
 mod dependencies;
 mod dial;
 mod discovery;

@@ -10,12 +10,13 @@ use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsAcceptor;
 
-use crate::door::{Connection, HalfOpen, reset_on_close};
+use crate::door::{Connection, HalfOpen};
 use crate::gateway::Gateway;
 use crate::platform::clock::within;
 use crate::platform::{Clock, Tasks};
 use crate::tls::Challenges;
 use crate::web::{self, Asker, HttpsPort, Monitor, Redirect};
+use crate::wire::farewell::reset_on_close;
 
 /// What HTTPS is served with.
 #[derive(Clone)]

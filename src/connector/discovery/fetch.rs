@@ -49,7 +49,7 @@ impl Fetcher {
         advert: &Advert,
         fingerprint: Option<&str>,
         now: Timestamp,
-    ) -> Result<(Discovery, Ground), FetchError> {
+    ) -> Result<(Discovery, Ground, Option<Anchor>), FetchError> {
         let answer = https::get(&*self.resolver, &advert.host, advert.port, DISCOVERY_PATH).await?;
         let document: Discovery = serde_json::from_slice(&answer.body).map_err(|_| FetchError::NotGatehouse)?;
         if document.product != Discovery::PRODUCT {
@@ -57,20 +57,21 @@ impl Fetcher {
         }
         // A fingerprint that was given is asked for even where the system would be content: somebody may be in between who
         // has another certificate that the system trusts.
-        let ground = match fingerprint {
+        let (ground, authority) = match fingerprint {
             Some(expected) => match self.by_fingerprint(advert, &document, &answer, expected, now).await {
-                Ok(()) => Ground::Fingerprint,
-                Err(why) => Ground::Nothing(why),
+                Ok(anchor) => (Ground::Fingerprint, Some(anchor)),
+                Err(why) => (Ground::Nothing(why), None),
             },
             None => match answer.verify(Arc::clone(&self.roots), now) {
-                Ok(()) => Ground::System,
+                Ok(()) => (Ground::System, None),
                 Err(error) => {
                     let why = in_words(&error);
-                    Ground::Nothing(format!("{why}; --fingerprint takes the one that the administrator tells"))
+                    let why = format!("{why}; --fingerprint takes the one that the administrator tells");
+                    (Ground::Nothing(why), None)
                 }
             },
         };
-        Ok((document, ground))
+        Ok((document, ground, authority))
     }
 
     async fn by_fingerprint(
@@ -80,7 +81,7 @@ impl Fetcher {
         answer: &Answer,
         expected: &str,
         now: Timestamp,
-    ) -> Result<(), String> {
+    ) -> Result<Anchor, String> {
         let own = document.authority.as_ref().filter(|authority| authority.certificate.starts_with('/'));
         let own = own.ok_or("it names no authority of its own to compare the fingerprint with")?;
         let fetched = https::get(&*self.resolver, &advert.host, advert.port, &own.certificate).await;
@@ -93,7 +94,9 @@ impl Fetcher {
         let mut roots = RootCertStore::empty();
         roots.add(anchor.der().clone()).map_err(|error| error.to_string())?;
         let verified = answer.verify(Arc::new(roots), now);
-        verified.map_err(|error| format!("its authority has the fingerprint that was given, but {}", in_words(&error)))
+        verified
+            .map(|()| anchor)
+            .map_err(|error| format!("its authority has the fingerprint that was given, but {}", in_words(&error)))
     }
 }
 

@@ -18,6 +18,7 @@ pub use multicast::multicast;
 
 use crate::platform::Clock;
 use crate::platform::clock::within;
+use crate::tls::Anchor;
 use crate::workstation::dns::Advert;
 use crate::workstation::documents::{DISCOVERY_PATH, Discovery};
 
@@ -104,6 +105,8 @@ pub struct Found {
     pub document: Discovery,
     /// On which ground that is believed.
     pub ground: Ground,
+    /// Its own authority, where the ground is that authority's fingerprint.
+    pub authority: Option<Anchor>,
 }
 
 /// What was tried, and why it is not it.
@@ -191,8 +194,8 @@ async fn look_at(
     for candidate in candidates {
         let what = format!("{}{DISCOVERY_PATH} ({})", candidate.advert.url(), candidate.how);
         match within(clock, FETCH, fetcher.ask(&candidate.advert, search.fingerprint.as_deref(), clock.now())).await {
-            Ok(Ok((document, ground))) => {
-                outcome.found = Some(Found { candidate, document, ground });
+            Ok(Ok((document, ground, authority))) => {
+                outcome.found = Some(Found { candidate, document, ground, authority });
                 return true;
             }
             Ok(Err(error)) => outcome.tried.push(Tried { what, why: error.to_string() }),

@@ -1,0 +1,177 @@
+//! All of it together: the feed, the listeners, the file of the status; until the sign-in ends or somebody stops it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::access::Access;
+use super::client::Client;
+use super::feed::{Feed, Now, Standing};
+use super::kept::{Folder, Known};
+use super::local::guard::Guard;
+use super::local::{self, Rooms, Shared};
+use super::status::Status;
+use crate::platform::{Clock, Pool, Tasks};
+use crate::upstream::Dialer;
+
+/// What a connector is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The appliance.
+    pub known: Known,
+    /// Asks it.
+    pub client: Client,
+    /// Lets this program in.
+    pub access: Access,
+    /// Who is let in here.
+    pub guard: Guard,
+    /// Where programs connect.
+    pub listeners: Vec<TcpListener>,
+    /// Where the status goes.
+    pub folder: Folder,
+    /// In words, where the credential is kept.
+    pub credential: String,
+    /// Dials the gateway.
+    pub dialer: Dialer,
+}
+
+/// A running connector.
+pub struct Connector {
+    addresses: Vec<SocketAddr>,
+    now: watch::Receiver<Now>,
+    tasks: Tasks,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why it ended by itself: somebody has to sign in again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended(pub String);
+
+impl Connector {
+    /// Starts it.
+    pub fn start(parts: Parts, clock: Arc<dyn Clock>) -> Self {
+        let Parts { known, client, access, guard, listeners, folder, credential, dialer } = parts;
+        let tasks = Tasks::new();
+        let (tell, now) = watch::channel(Now { standing: Standing::Connecting, document: None });
+        let (sessions, counted) = watch::channel(0);
+        let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let status = Status {
+            url: known.place.to_string(),
+            appliance: known.name.clone(),
+            state: String::new(),
+            why: None,
+            since: String::new(),
+            account: None,
+            databases: Vec::new(),
+            listening: addresses.clone(),
+            sessions: 0,
+            lets_in: guard.name().to_owned(),
+            local_token_file: matches!(guard, Guard::Token(_)).then(|| folder.file(LOCAL_TOKEN)),
+            credential,
+            pid: std::process::id(),
+        };
+        let keeper = Keeper { status, folder, clock: Arc::clone(&clock), disk: Pool::new(1) };
+        tasks.spawn("status", keeper.run(now.clone(), counted, tasks.clone()));
+        let feed =
+            Feed { client, access: access.clone(), path: known.config.clone(), clock: Arc::clone(&clock), now: tell };
+        let stopping = tasks.stopping();
+        tasks.spawn("config document", async move {
+            let ended = async {
+                feed.run().await;
+                // The last news stays to be read.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! { () = stopping => {}, () = ended => {} }
+        });
+        let shared = Arc::new(Shared {
+            clock: Arc::clone(&clock),
+            guard,
+            access,
+            now: now.clone(),
+            dialer,
+            pin: known.pin,
+            place: known.place,
+            tasks: tasks.clone(),
+            sessions,
+            rooms: Rooms::default(),
+            certificate: Default::default(),
+        });
+        for listener in listeners {
+            tasks.spawn("local listener", local::accept(listener, Arc::clone(&shared)));
+        }
+        Self { addresses, now, tasks, clock }
+    }
+
+    /// Where programs connect.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What is known now, and each change of it.
+    pub fn watch(&self) -> watch::Receiver<Now> {
+        self.now.clone()
+    }
+
+    /// Ends when the sign-in has.
+    pub async fn ended(&self) -> Ended {
+        let mut now = self.now.clone();
+        match now.wait_for(|now| matches!(now.standing, Standing::SignedOut(_))).await.map(|now| now.standing.clone()) {
+            Ok(Standing::SignedOut(why)) => Ended(why),
+            _ => Ended("the connector stopped".to_owned()),
+        }
+    }
+
+    /// Ends every session, each with a word, and everything else.
+    pub async fn stop(self) {
+        // What is left after this hangs somewhere, and ends with the process.
+        let _ = self.tasks.drain(&*self.clock, GRACE).await;
+    }
+}
+
+/// Keeps the file of the status.
+struct Keeper {
+    status: Status,
+    folder: Folder,
+    clock: Arc<dyn Clock>,
+    disk: Pool,
+}
+
+impl Keeper {
+    async fn run(mut self, mut now: watch::Receiver<Now>, mut sessions: watch::Receiver<usize>, tasks: Tasks) {
+        let stopping = tasks.stopping();
+        tokio::pin!(stopping);
+        loop {
+            let (current, count) = (now.borrow_and_update().clone(), *sessions.borrow_and_update());
+            self.status.update(&current, count, self.clock.now());
+            self.write().await;
+            tokio::select! {
+                biased;
+                () = &mut stopping => break,
+                Ok(()) = now.changed() => {}
+                Ok(()) = sessions.changed() => {
+                    // Applications open their connections by the dozen.
+                    tokio::select! { () = &mut stopping => break, () = self.clock.sleep(SETTLED) => {} }
+                }
+                else => break,
+            }
+        }
+        self.status.update(&now.borrow().clone(), 0, self.clock.now());
+        self.status.stop(self.clock.now());
+        self.write().await;
+    }
+
+    async fn write(&self) {
+        let (status, folder) = (self.status.clone(), self.folder.clone());
+        if let Ok(Err(error)) = self.disk.run(move || status.write(&folder)).await {
+            tracing::warn!(%error, "the status could not be written");
+        }
+    }
+}
+
+/// The file with the local token.
+pub const LOCAL_TOKEN: &str = "local-token";
+const GRACE: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_millis(200);
