@@ -325,6 +325,33 @@ pub enum PasswordChangeError {
     New(#[from] IdentityError),
 }
 
+/// Why a second factor was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum FactorError {
+    /// What was to prove it is not right, came too late, or was tried too often.
+    #[error("{}", .0.text())]
+    Proof(#[source] SignInError),
+    /// Its label is not acceptable, there are too many, or it cannot be kept now.
+    #[error(transparent)]
+    Identity(IdentityError),
+}
+
+impl From<SignInError> for FactorError {
+    fn from(error: SignInError) -> Self {
+        Self::Proof(error)
+    }
+}
+
+impl From<IdentityError> for FactorError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::WrongCode => Self::Proof(SignInError::WrongCode),
+            IdentityError::TooLate => Self::Proof(SignInError::TooLate),
+            other => Self::Identity(other),
+        }
+    }
+}
+
 /// Seconds, rounded up: a wait that is announced too short only makes another refusal.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))

@@ -16,6 +16,7 @@ mod groups;
 mod hasher;
 mod memory;
 pub mod oauth;
+mod own;
 mod passes;
 pub mod password;
 mod records;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
 pub use bearer::Caller;
-pub use error::{IdentityError, PasswordChangeError, SetUpError, SignInError};
+pub use error::{FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
 pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use set_up::{SetUpCode, SetUpStep};
 pub use sign_in::Presented;

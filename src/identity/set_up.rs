@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::take_name;
 use super::error::{IdentityError, SetUpError, SignInError};
-use super::factors::{self, Enrolment, NewTotp, RecoveryCodes, TotpSecret};
+use super::factors::{self, Enrolment, NewFactor, RecoveryCodes, TotpSecret};
 use super::generated::{self, Kind};
 use super::records::{Account, Accounts, NameOwner, SecretHash};
 use super::web::{self, Begun, Origin, WebSession};
@@ -284,7 +284,7 @@ fn administrator(name: Name, password: Secret) -> NewAccount {
 fn put_administrator(
     state: &mut Change<'_>,
     account: &Account,
-    factor: Option<&NewTotp>,
+    factor: Option<&NewFactor>,
 ) -> Result<Account, IdentityError> {
     take_name(state, &account.name, NameOwner::Account(account.id))?;
     state.put::<Accounts>(&account.id, account)?;

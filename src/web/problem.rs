@@ -20,7 +20,7 @@ use super::{Web, caller, routes};
 use crate::admin::AdminError;
 use crate::domain::Side;
 use crate::identity::oauth::OAuthError;
-use crate::identity::{IdentityError, PasswordChangeError, SetUpError, SignInError};
+use crate::identity::{FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
 use crate::workstation::WorkstationError;
 
 /// An error, as whoever asked is told of it.
@@ -256,6 +256,15 @@ impl From<PasswordChangeError> for Problem {
         match error {
             PasswordChangeError::Old(error) => error.into(),
             PasswordChangeError::New(error) => error.into(),
+        }
+    }
+}
+
+impl From<FactorError> for Problem {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::Proof(error) => error.into(),
+            FactorError::Identity(error) => error.into(),
         }
     }
 }

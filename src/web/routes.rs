@@ -71,6 +71,7 @@ pub fn all() -> Vec<Route> {
         super::set_up::routes(),
         super::sign_in::routes(),
         super::password::routes(),
+        super::account::routes(),
         super::discovery::routes(),
         super::oauth::routes(),
         super::device::routes(),

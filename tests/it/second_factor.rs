@@ -6,7 +6,7 @@ use gatehouse::config::SecondFactor;
 use gatehouse::domain::{Event, Role, Secret};
 use gatehouse::identity::factors::{Enrolment, RecoveryCodes};
 use gatehouse::identity::web::{Asks, Begun, Origin, Step, Visit};
-use gatehouse::identity::{Alteration, IdentityError, Member, SignInError};
+use gatehouse::identity::{Alteration, FactorError, IdentityError, Member, SignInError};
 
 use crate::support::app::App;
 use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD};
@@ -215,7 +215,7 @@ async fn a_member_adds_an_app_at_will_and_is_asked_for_it_from_then_on() {
     let app = App::scan(&enrolment);
     assert!(house.identity().totp_being_added(&seen, &ticket).is_some());
     let wrong = house.identity().finish_totp(&seen, &ticket, "000000", "phone").await;
-    assert!(matches!(wrong, Err(SignInError::WrongCode)));
+    assert!(matches!(wrong, Err(FactorError::Proof(SignInError::WrongCode))));
     assert!(house.identity().factors(ada.id).unwrap().is_empty());
     house.take_events();
     let code = app.code(house.now());

@@ -21,7 +21,7 @@ pub struct Enrolment {
 
 /// A factor to be added: all that a change cannot make.
 #[derive(Debug, Clone)]
-pub(in crate::identity) struct NewTotp {
+pub(in crate::identity) struct NewFactor {
     factor: Factor,
     hashes: BTreeSet<SecretHash>,
     now: Timestamp,
@@ -40,7 +40,7 @@ impl Identity {
         secret: &TotpSecret,
         code: &str,
         label: &str,
-    ) -> Result<(NewTotp, RecoveryCodes), IdentityError> {
+    ) -> Result<(NewFactor, RecoveryCodes), IdentityError> {
         let step = secret.step(code, self.inner.clock.now()).ok_or(IdentityError::WrongCode)?;
         self.new_totp_at(account, secret, step, label)
     }
@@ -52,7 +52,7 @@ impl Identity {
         secret: &TotpSecret,
         last_step: u64,
         label: &str,
-    ) -> Result<(NewTotp, RecoveryCodes), IdentityError> {
+    ) -> Result<(NewFactor, RecoveryCodes), IdentityError> {
         if label.chars().count() > 100 || label.chars().any(char::is_control) {
             return Err(IdentityError::Label);
         }
@@ -61,12 +61,12 @@ impl Identity {
         let means = Means::Totp { secret: self.seal_totp(secret)?, last_step };
         let factor =
             Factor { id: FactorId::random(), account, label: label.to_owned(), created: now, used: None, means };
-        Ok((NewTotp { factor, hashes, now }, codes))
+        Ok((NewFactor { factor, hashes, now }, codes))
     }
 }
 
 /// Adds a factor within a change. Says whether the recovery codes that were made for it count: they do where there were none.
-pub(in crate::identity) fn put_new(state: &mut Change<'_>, new: &NewTotp) -> Result<bool, IdentityError> {
+pub(in crate::identity) fn put_new(state: &mut Change<'_>, new: &NewFactor) -> Result<bool, IdentityError> {
     let account = new.factor.account;
     if records::of(state, account)?.len() >= MOST_FACTORS {
         return Err(IdentityError::TooMany { what: "second factors", limit: MOST_FACTORS });
@@ -80,17 +80,22 @@ pub(in crate::identity) fn put_new(state: &mut Change<'_>, new: &NewTotp) -> Res
 }
 
 /// Adds a factor within a change to an account that has none: who only has the password may do no more.
-pub(in crate::identity) fn put_first(state: &mut Change<'_>, new: &NewTotp) -> Result<(), IdentityError> {
+pub(in crate::identity) fn put_first(state: &mut Change<'_>, new: &NewFactor) -> Result<(), IdentityError> {
     if !records::of(state, new.factor.account)?.is_empty() {
         return Err(IdentityError::TooLate);
     }
     put_new(state, new).map(drop)
 }
 
-impl NewTotp {
+impl NewFactor {
     /// The factor's id.
     pub(super) fn id(&self) -> FactorId {
         self.factor.id
+    }
+
+    /// The name of the factor's kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.factor.kind()
     }
 }
 

@@ -20,7 +20,7 @@ pub use enrol::Enrolment;
 pub use records::Factor;
 pub use recovery::RecoveryCodes;
 
-pub(in crate::identity) use enrol::{NewTotp, put_first};
+pub(in crate::identity) use enrol::{NewFactor, put_first};
 pub(in crate::identity) use policy::{forget_rule, is_required};
 pub(in crate::identity) use prove::{Candidates, accept};
 pub(in crate::identity) use records::{forget, tables};

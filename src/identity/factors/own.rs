@@ -1,13 +1,13 @@
 //! What a signed-in person does with the own factors, and what an administrator does with another's.
 
-use super::enrol::{Enrolment, put_new};
+use super::enrol::{Enrolment, NewFactor, put_new};
 use super::policy::is_required;
 use super::records::{self, Factor, Factors};
 use super::recovery::{self, RecoveryCodes};
 use super::totp::TotpSecret;
-use crate::audit::{Actor, Entry};
+use crate::audit::{Actor, Entry, Outcome};
 use crate::domain::{AccountId, Event, FactorId, Name, Secret};
-use crate::identity::error::{IdentityError, SignInError};
+use crate::identity::error::{FactorError, IdentityError, SignInError};
 use crate::identity::generated::Kind;
 use crate::identity::records::{Accounts, Member};
 use crate::identity::web::{self, Visit};
@@ -46,7 +46,21 @@ impl Identity {
         ticket: &Secret,
         code: &str,
         label: &str,
-    ) -> Result<Option<RecoveryCodes>, SignInError> {
+    ) -> Result<Option<RecoveryCodes>, FactorError> {
+        let outcome = self.add_totp(visit, ticket, code, label).await;
+        if let Err(FactorError::Proof(error)) = &outcome {
+            self.record_no_factor(visit, error).await?;
+        }
+        outcome
+    }
+
+    async fn add_totp(
+        &self,
+        visit: &Visit,
+        ticket: &Secret,
+        code: &str,
+        label: &str,
+    ) -> Result<Option<RecoveryCodes>, FactorError> {
         let (account, hash) = (visit.principal.account, self.secret_hash(Kind::Ticket, ticket));
         let now = self.inner.clock.monotonic();
         let secret = self.inner.factors.adding.get(hash, now).ok_or(SignInError::TooLate)?;
@@ -54,15 +68,33 @@ impl Identity {
         let (new, codes) = self.new_totp(account, &secret, code, label)?;
         self.code_was_right(suspect);
         self.inner.factors.adding.take(hash, now).ok_or(SignInError::TooLate)?;
-        let (name, id) = (visit.principal.name.clone(), new.id());
+        let counts = self.add_factor(visit, new).await?;
+        Ok(counts.then_some(codes))
+    }
+
+    /// Adds a factor to the person's own. Says whether the recovery codes that were made for it count.
+    pub(super) async fn add_factor(&self, visit: &Visit, new: NewFactor) -> Result<bool, IdentityError> {
+        let (account, id, kind) = (visit.principal.account, new.id(), new.kind());
         let add = move |state: &mut Change<'_>| {
             let there = state.read::<Accounts>(&account)?.is_some();
             if there { put_new(state, &new) } else { Err(IdentityError::NotActive) }
         };
-        let entry = |_: &bool| Entry::new(visit.actor(), "factor.add").subject(name.as_str()).detail("factor", id);
-        let codes_count = self.change(add, entry).await?;
+        let entry = |_: &bool| {
+            let entry = Entry::new(visit.actor(), "factor.add").subject(visit.principal.name.as_str());
+            entry.detail("factor", id).detail("kind", kind)
+        };
+        let counts = self.change(add, entry).await?;
         self.publish(Event::FactorsChanged(account));
-        Ok(codes_count.then_some(codes))
+        Ok(counts)
+    }
+
+    /// Writes down that somebody who is signed in could not prove a new factor.
+    pub(super) async fn record_no_factor(&self, visit: &Visit, error: &SignInError) -> Result<(), IdentityError> {
+        let (peer, cheap) =
+            (visit.principal.peer, matches!(error, SignInError::Throttled { .. } | SignInError::TooLate));
+        let entry = Entry::new(visit.actor(), "factor.add").outcome(Outcome::Refused).reason(error.audit_reason());
+        let entry = entry.side(error.side()).peer(peer).subject(visit.principal.name.as_str());
+        self.record_bounded(entry, cheap, peer).await
     }
 
     /// Makes ten new recovery codes; the former ones count no more.

@@ -43,6 +43,13 @@ impl Factor {
             Means::Totp { .. } => "totp",
         }
     }
+
+    /// The kind's name for people.
+    pub fn title(&self) -> &'static str {
+        match self.means {
+            Means::Totp { .. } => "Authenticator app",
+        }
+    }
 }
 
 store::tables! {

@@ -8,7 +8,7 @@ use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
 use crate::domain::{Event, Secret, Side, Timestamp, WebSessionId};
 use crate::identity::error::{IdentityError, SignInError};
-use crate::identity::factors::{self, Candidates, Enrolment, NewTotp, RecoveryCodes, TotpSecret};
+use crate::identity::factors::{self, Candidates, Enrolment, NewFactor, RecoveryCodes, TotpSecret};
 use crate::identity::generated::Kind;
 use crate::identity::records::{Account, Accounts};
 use crate::identity::{Identity, web};
@@ -60,7 +60,7 @@ pub struct Begun {
 enum Second {
     None,
     Code(Candidates),
-    New(Box<NewTotp>),
+    New(Box<NewFactor>),
 }
 
 /// What a change that began a session tells.

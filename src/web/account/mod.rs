@@ -1,12 +1,83 @@
-//! A person's own account: what it is, what it signs in with, and what is signed in with it.
+//! A person's own account: what it is, what it signs in with, and what is signed in with it. Everything here is the own
+//! account's: the services take the visit, and nothing else says whose.
 
+mod end;
+mod factors;
+mod lists;
 mod program;
 
 use std::net::IpAddr;
 
-use super::page::minute;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::Web;
+use super::access::{Access, SignedIn};
+use super::page::{self, Frame, minute};
+use super::problem::Problem;
+use super::routes::{Route, get, post};
 use crate::domain::Timestamp;
 use crate::identity::web::Visit;
+use lists::{Line, Session};
+
+/// Where it is.
+const ACCOUNT: &str = "/account";
+
+/// The routes of one's own account.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get(ACCOUNT, Access::SignedIn, page),
+        get(end::PATH, Access::Confirmed, end::page),
+        post(end::PATH, Access::Confirmed, end::submit),
+        get(factors::APP, Access::Confirmed, factors::app),
+        post(factors::APP, Access::Confirmed, factors::add_app),
+        get(factors::CODES, Access::Confirmed, factors::codes),
+        post(factors::CODES, Access::Confirmed, factors::renew_codes),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "account.html", config = ".askama.toml")]
+struct AccountPage {
+    frame: Frame,
+    name: String,
+    role: &'static str,
+    groups: Vec<String>,
+    expires: Option<String>,
+    before: Option<SignInBefore>,
+    factors: Vec<Line>,
+    factor_required: bool,
+    codes_left: usize,
+    sessions: Vec<Session>,
+    devices: Vec<Line>,
+    passes: Vec<Line>,
+    tokens: Vec<Line>,
+    programs: Vec<Line>,
+}
+
+/// `GET /account`
+async fn page(State(web): State<Web>, SignedIn(visit): SignedIn) -> Result<Response, Problem> {
+    let identity = &web.identity;
+    let id = visit.principal.account;
+    let account = identity.account_by_id(id)?.ok_or_else(Problem::not_found)?;
+    page::show(&AccountPage {
+        frame: Frame::of(&web, Some(&visit)),
+        name: account.name.to_string(),
+        role: account.role.as_str(),
+        groups: lists::groups(identity, &visit)?,
+        expires: account.expires.map(minute),
+        before: SignInBefore::of(&visit),
+        factors: lists::factors(identity, id)?,
+        factor_required: identity.second_factor_required(&account)?,
+        codes_left: identity.recovery_codes_left(id)?,
+        sessions: lists::sessions(identity, &visit)?,
+        devices: lists::devices(identity, id)?,
+        passes: lists::passes(identity, id)?,
+        tokens: lists::tokens(identity, id)?,
+        programs: lists::programs(identity, id)?,
+    })
+}
 
 /// The sign-in before the present one, as pages show it (`parts/last_sign_in.html`): the person knows whether it was their own.
 #[derive(Debug, Clone)]
