@@ -48,6 +48,7 @@ impl AdminRequest {
             Self::Session(request) => request.need(),
             Self::SetUpCode => Need::Change,
             Self::Certificate(request) => request.need(),
+            Self::Setting(request) => request.need(),
         }
     }
 
@@ -67,6 +68,7 @@ impl AdminRequest {
             Self::Session(_) => "session",
             Self::SetUpCode => "set-up",
             Self::Certificate(_) => "certificate",
+            Self::Setting(_) => "setting",
         }
     }
 }

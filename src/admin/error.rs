@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditError;
+use crate::config::ChoiceError;
 use crate::domain::Side;
 use crate::estate::EstateError;
 use crate::identity::{IdentityError, SetUpError};
@@ -53,11 +54,20 @@ pub enum AdminError {
     /// The own authority failed.
     #[error(transparent)]
     Certificates(#[from] ShownError),
+    /// The settings were given to the appliance in code, as a demonstration's are. The operator's side.
+    #[error("the settings of this appliance were given when it was started, and cannot be chosen here")]
+    SettingsAreGiven,
+    /// The own authority may not sign for these names. The operator's side.
+    #[error("the own authority may not sign for {0}; a new one can, and workstations then have to trust that one")]
+    LeftOut(String),
+    /// A setting cannot be chosen like that.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// The store could not be read. The appliance's side.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The authority's certificate could not be written beside the data. The operator's side.
-    #[error("the authority is in use, but its certificate could not be written beside the data")]
+    /// A file could not be written in the data folder. The operator's side.
+    #[error("a file could not be written in the data folder")]
     File(#[source] std::io::Error),
     /// The audit could not be written, so it was not done. The appliance's side.
     #[error("nothing was done, because the audit could not be written")]
@@ -75,7 +85,7 @@ impl AdminError {
             Self::Connect(error) => error.side(),
             Self::Import(error) => error.side(),
             Self::Certificates(error) => error.side(),
-            Self::Audit(_) | Self::Store(_) => Side::Appliance,
+            Self::Audit(_) | Self::Store(_) | Self::Choice(ChoiceError::File(_)) => Side::Appliance,
             _ => Side::Operator,
         }
     }

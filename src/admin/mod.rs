@@ -21,6 +21,7 @@ mod secret;
 mod server;
 mod session;
 mod set_up;
+mod setting;
 mod token;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use secret::SentSecret;
 pub use server::{CertificateView, MetView, ServerRequest, ServerView};
 pub use session::{LiveSessions, SessionRequest, SessionView};
 pub use set_up::SetUpCodeView;
+pub use setting::{SettingRequest, SettingView, Settings};
 pub use token::{TokenRequest, TokenView};
 
 use crate::audit::{Actor, Audit};
@@ -67,6 +69,7 @@ pub struct Admin {
     sessions: Option<Arc<dyn LiveSessions>>,
     store: Store,
     certificates: Certificates,
+    settings: Option<Settings>,
 }
 
 /// What the service is asked for.
@@ -99,6 +102,8 @@ pub enum AdminRequest {
     SetUpCode,
     /// About the appliance's own certificates.
     Certificate(CertificateRequest),
+    /// About settings.
+    Setting(SettingRequest),
 }
 
 /// What the service answers.
@@ -157,6 +162,8 @@ pub enum AdminResponse {
     Certificates(CertificatesView),
     /// A request for a certificate.
     SigningRequest(SigningRequestView),
+    /// Settings; none once choices were taken.
+    Settings(Vec<SettingView>),
     /// So many sessions were ended.
     Ended {
         /// How many.
@@ -165,16 +172,17 @@ pub enum AdminResponse {
 }
 
 impl Admin {
-    /// The service over the opened state; `sessions` where an appliance runs.
+    /// The service over the opened state; `sessions` where an appliance runs, `settings` where some can be chosen.
     pub fn new(
         state: &State,
         clock: Arc<dyn Clock>,
         dialer: Dialer,
         sessions: Option<Arc<dyn LiveSessions>>,
         certificates: Certificates,
+        settings: Option<Settings>,
     ) -> Self {
         let State { identity, estate, integrations, audit, store, .. } = state.clone();
-        Self { identity, estate, integrations, audit, clock, dialer, sessions, store, certificates }
+        Self { identity, estate, integrations, audit, clock, dialer, sessions, store, certificates, settings }
     }
 
     /// Does what `actor` asks for, if it may.
@@ -194,6 +202,7 @@ impl Admin {
             AdminRequest::Session(request) => self.session(actor, request).await,
             AdminRequest::SetUpCode => self.set_up_code(actor).await,
             AdminRequest::Certificate(request) => self.certificate(actor, request).await,
+            AdminRequest::Setting(request) => self.setting(actor, request).await,
         }
     }
 }

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::{multicast, set_up, sql_browser, trust, upkeep, workstations};
-use crate::admin::{Admin, Certificates, LiveSessions};
+use crate::admin::{Admin, Certificates, LiveSessions, Settings};
 use crate::audit::{Actor, Entry};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::domain::Event;
 use crate::door::{Arrivals, DoorNumbers, HalfOpen};
 use crate::estate::Grantee;
@@ -62,6 +62,25 @@ impl Appliance {
         clock: Arc<dyn Clock>,
         resolver: Arc<dyn Resolve>,
         demo: Option<DemoNote>,
+    ) -> anyhow::Result<Self> {
+        Self::start_from(config, clock, resolver, demo, None).await
+    }
+
+    /// Starts everything with settings of which some can be chosen on its pages.
+    pub async fn start_choosable(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        sources: Option<Sources>,
+    ) -> anyhow::Result<Self> {
+        Self::start_from(config, clock, Arc::new(SystemResolver::new()), None, sources).await
+    }
+
+    async fn start_from(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        resolver: Arc<dyn Resolve>,
+        demo: Option<DemoNote>,
+        sources: Option<Sources>,
     ) -> anyhow::Result<Self> {
         if let Some(files) = descriptors::raise_limit() {
             tracing::info!(files, "as many files and sockets may be open at once; a session takes two");
@@ -123,7 +142,8 @@ impl Appliance {
             tls: config.tls.clone(),
             running: Some(certificate.clone()),
         };
-        let admin = Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates);
+        let admin =
+            Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates, vital.settings(sources));
         let host = trust::host(&config.appliance.names, &bound.https());
         let web = Parts {
             appliance: config.appliance.name.as_str().into(),
@@ -267,6 +287,11 @@ impl Appliance {
         self.vital.drain.clone().cancelled_owned()
     }
 
+    /// Ends when settings were chosen, and it is to be started anew.
+    pub fn new_start_asked(&self) -> impl Future<Output = ()> + use<> {
+        self.vital.new_start.clone().cancelled_owned()
+    }
+
     /// Refuses new logins, gives the sessions their grace time, and stops.
     pub async fn drain(self) {
         self.vital.readiness.set(false);
@@ -300,6 +325,14 @@ struct Vital {
     readiness: Readiness,
     health: Health,
     drain: CancellationToken,
+    new_start: CancellationToken,
+}
+
+impl Vital {
+    fn settings(&self, sources: Option<Sources>) -> Option<Settings> {
+        let new_start = self.new_start.clone();
+        sources.map(|sources| Settings::new(sources, Arc::new(move || new_start.cancel())))
+    }
 }
 
 impl Life for Vital {

@@ -37,13 +37,13 @@ impl Demo {
     }
 
     async fn serve(&self, folder: &Path, config: Config) -> anyhow::Result<()> {
-        let signals = Signals::listen()?;
+        let mut signals = Signals::listen()?;
         let clock: Arc<dyn Clock> = SystemClock::new();
         let ports = Ports { all: self.port, sql: self.sql_port, server: self.server_port };
         let demo = Running::start(folder, config, ports, Arc::clone(&clock)).await?;
         show(&demo.access, &demo.file);
         let (appliance, sample, tasks) = demo.into_parts();
-        lifecycle::until_told(appliance, signals, clock).await;
+        lifecycle::until_told(appliance, &mut signals, clock).await;
         sample.stop();
         tasks.stop();
         Ok(())

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, ConfigError, Environment, Loaded};
+use crate::config::{self, ConfigError, Environment, Loaded, Sources};
 
 /// It failed.
 const FAILED: u8 = 1;
@@ -120,9 +120,14 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
 impl Settings {
     /// Reads the settings from all their sources.
     pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        self.sources().load()
+    }
+
+    /// The sources, for whoever reads them again.
+    pub(crate) fn sources(&self) -> Sources {
         let flags =
             config::Flags { config: self.config.clone(), data_dir: self.data_dir.clone(), set: self.set.clone() };
-        config::load(&flags, &Environment::of_process())
+        Sources::new(flags, Environment::of_process())
     }
 }
 

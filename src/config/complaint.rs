@@ -24,6 +24,13 @@ pub struct ConfigError {
     pub complaints: Vec<Complaint>,
 }
 
+impl ConfigError {
+    /// What is wrong, without the places: for whoever sees the fields.
+    pub fn texts(&self) -> String {
+        self.complaints.iter().map(|complaint| complaint.text.as_str()).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl std::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the settings are not usable:")?;

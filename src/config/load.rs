@@ -9,7 +9,7 @@ use super::file;
 use super::keys;
 use super::origin::Origin;
 use super::section::{Field, Raw, Refused};
-use super::{Config, appliance};
+use super::{Config, appliance, chosen};
 
 /// What the command line says about the settings.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +63,11 @@ impl Loaded {
 
 /// Reads the settings. Nothing is taken from a source that has a mistake in it: every mistake of every source is in the error.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
+    read(flags, environment, None)
+}
+
+/// The same, with `chosen` in the place of what is kept of choices.
+pub(super) fn read(flags: &Flags, environment: &Environment, chosen: Option<&str>) -> Result<Loaded, ConfigError> {
     let fields = Config::fields();
     let mut complaints = Complaints::default();
     let from_flags = flag_settings(flags, &fields, &mut complaints);
@@ -73,8 +78,13 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     let known_folder = [&from_flags, &from_environment].into_iter().flatten();
     let data_dir =
         known_folder.filter(|(field, ..)| field.name() == DATA_DIR).map(|(_, text, _)| PathBuf::from(text)).next();
-    let chosen = flags.config.clone().or_else(|| environment.config());
-    reading.take_file(chosen, data_dir.as_deref().unwrap_or(Path::new(appliance::DEFAULT_DATA_DIR)));
+    let named = flags.config.clone().or_else(|| environment.config());
+    let filed = reading.entries_of_file(named, data_dir.as_deref().unwrap_or(Path::new(appliance::DEFAULT_DATA_DIR)));
+    let data_dir = data_dir.or_else(|| reading.folder_in(&filed));
+    reading.take_chosen(chosen, data_dir.as_deref().unwrap_or(Path::new(appliance::DEFAULT_DATA_DIR)));
+    for (entry, origin) in filed {
+        reading.take(&entry.section, &entry.key, &entry.raw, origin);
+    }
     for (field, text, origin) in from_environment.into_iter().chain(from_flags) {
         reading.take(field.section, field.key, &Raw::Loose(text), origin);
     }
@@ -95,22 +105,41 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn take_file(&mut self, chosen: Option<PathBuf>, data_dir: &Path) {
+    fn entries_of_file(&mut self, named: Option<PathBuf>, data_dir: &Path) -> Vec<(file::Entry, Origin)> {
         let usual =
             || [data_dir.join("gatehouse.toml"), PathBuf::from(SYSTEM_FILE)].into_iter().find(|path| path.exists());
-        let Some(path) = chosen.or_else(usual) else { return };
+        let Some(path) = named.or_else(usual) else { return Vec::new() };
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
-                return self.complaints.add(path.display(), format!("the settings file cannot be read: {error}"));
+                self.complaints.add(path.display(), format!("the settings file cannot be read: {error}"));
+                return Vec::new();
             }
         };
         let sections: Vec<&str> = Config::section_docs().into_iter().map(|(name, _)| name).collect();
-        for entry in file::entries(&path, &text, &sections, &mut self.complaints) {
-            let origin = Origin::File { path: path.clone(), line: entry.line };
-            self.take(&entry.section, &entry.key, &entry.raw, origin);
-        }
+        let entries = file::entries(&path, &text, &sections, &mut self.complaints);
+        let origin = |line| Origin::File { path: path.clone(), line };
+        let entries = entries.into_iter().map(|entry| (origin(entry.line), entry));
+        let entries = entries.map(|(origin, entry)| (entry, origin)).collect();
         self.loaded.file = Some(path);
+        entries
+    }
+
+    /// The data folder that the settings file names.
+    fn folder_in(&self, entries: &[(file::Entry, Origin)]) -> Option<PathBuf> {
+        let named = entries.iter().find(|(entry, _)| format!("{}.{}", entry.section, entry.key) == DATA_DIR);
+        named.and_then(|(entry, _)| entry.raw.text()).map(PathBuf::from)
+    }
+
+    fn take_chosen(&mut self, instead: Option<&str>, data_dir: &Path) {
+        let kept = match instead {
+            Some(text) => Some((PathBuf::from("what was chosen"), text.to_owned())),
+            None => chosen::kept(data_dir, &mut self.complaints),
+        };
+        let Some((path, text)) = kept else { return };
+        for entry in chosen::entries(&path, &text, &mut self.complaints) {
+            self.take(&entry.section, &entry.key, &entry.raw, Origin::Chosen);
+        }
     }
 
     fn take(&mut self, section: &str, key: &str, raw: &Raw, origin: Origin) {

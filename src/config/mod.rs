@@ -2,10 +2,11 @@
 //!
 //! A section is a file here and a struct. One declaration of each field (`section!`) makes the struct, its parser, the
 //! reference page and the example file, so that they cannot disagree. Precedence: flag, environment (`GATEHOUSE_<SECTION>_<KEY>`,
-//! or the same with `_FILE` for a file that holds the value), `gatehouse.toml`, default. This room alone reads the environment.
+//! or the same with `_FILE` for a file that holds the value), `gatehouse.toml`, what was chosen on a page, default. This room alone reads the environment.
 
 mod acme;
 mod appliance;
+mod chosen;
 mod complaint;
 mod desktop;
 mod duration;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 pub use acme::{Acme, Challenge};
 pub use appliance::Appliance;
+pub use chosen::{CHOOSABLE, Choice, ChoiceError, Chosen, Sources};
 pub use complaint::{Complaint, ConfigError};
 pub use desktop::Desktop;
 pub use duration::parse as parse_duration;

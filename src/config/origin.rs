@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub enum Origin {
     /// Nobody set it.
     Default,
+    /// An administrator chose it on a page of the appliance.
+    Chosen,
     /// A line of the settings file.
     File {
         /// The file.
@@ -31,6 +33,7 @@ impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Chosen => f.write_str("chosen on the appliance's pages"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Environment(variable) => f.write_str(variable),
             Self::EnvironmentFile { variable, path } => write!(f, "{variable} ({})", path.display()),

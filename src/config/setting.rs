@@ -23,7 +23,7 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Loose(text) | Self::Text(text) => Some(text),
             _ => None,

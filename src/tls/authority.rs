@@ -103,6 +103,13 @@ impl Authority {
         self.root.load().fingerprint()
     }
 
+    /// Those of these names that its root may not sign for.
+    pub fn leaves_out(&self, names: &[String]) -> Vec<String> {
+        let root = self.root.load();
+        let Some(scope) = root.scope() else { return Vec::new() };
+        names.iter().filter(|name| !scope.covers(name)).cloned().collect()
+    }
+
     /// Makes a new root for today's names, and uses it from now on. Whoever trusted the old one has to trust the new one.
     pub async fn replace(&self, now: Timestamp) -> Result<(), AuthorityError> {
         let making = self.making.lock().await;

@@ -373,7 +373,8 @@ impl Problem {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         // A browser would ask for a name and a password of its own accord.
-        if let Some(challenge) = self.challenge.filter(|_| !page) {
+        // A browser would ask its person for a password that nobody has.
+        if let Some(challenge) = self.challenge.filter(|challenge| !page || !challenge.starts_with("Basic")) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response

@@ -77,7 +77,7 @@ impl Running {
         let shown = opening.await.unwrap();
         let dialer = Dialer::new(house.clock.clone(), DAY);
         let certificates = Certificates { appliance, tls, running: Some(shown.clone()) };
-        let admin = Admin::new(&house.state, house.clock.clone(), dialer, None, certificates);
+        let admin = Admin::new(&house.state, house.clock.clone(), dialer, None, certificates, None);
         Self { house, shown, admin, health }
     }
 

@@ -74,7 +74,7 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
         assert_eq!(nobody, expected, "nobody at {route:?}");
         match route.access {
             Access::Bearer(_) => assert_eq!(stranger, Some("token"), "a made-up token at {route:?}"),
-            Access::Always | Access::Program => assert_eq!(stranger, None, "a program at {route:?}"),
+            Access::Always => assert_eq!(stranger, None, "a program at {route:?}"),
             _ => {}
         }
         for (role, name, tokens) in &people {

@@ -14,6 +14,7 @@ use crate::support::appliance::{connect, scalar};
 use crate::support::browser::Browser;
 use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD};
 use crate::support::pages::{Answer, Pages, Tab};
+use crate::support::program::Process;
 
 const SQL_PASSWORD: &str = "Nobody-sees-this-1";
 
@@ -127,7 +128,7 @@ async fn the_later_steps_are_the_administrators() {
     let pages = Pages::in_set_up(&house).await;
     administrator(&house, &pages).await;
     house.member("ada").await;
-    for path in ["/setup/server", "/setup/database", "/setup/workstations"] {
+    for path in ["/setup/name", "/setup/server", "/setup/database", "/setup/workstations"] {
         assert_eq!(pages.browser().get(path).await.leads_to(), format!("/sign-in?next={}", path.replace('/', "%2F")));
         assert_eq!(pages.signed_in(&house, "ada").await.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
@@ -216,6 +217,8 @@ async fn a_person_sets_the_appliance_up_in_a_browser_without_scripts() {
     assert!(browser.text().await.contains("has its administrator"), "{}", browser.text().await);
     browser.picture("set-up-recovery").await;
     browser.follow("Go on").await;
+    browser.picture("set-up-name").await;
+    browser.follow("Go on with the SQL Server").await;
     let port = server.address().port().to_string();
     browser.fill(&[("host", "127.0.0.1"), ("port", &port)], "Look at it").await;
     browser.picture("set-up-server").await;
@@ -248,4 +251,68 @@ async fn a_person_sets_the_appliance_up_in_a_browser_without_scripts() {
     browser.close().await;
     appliance.stop().await;
     tasks.stop();
+}
+
+/// A client that trusts this authority alone, and finds `gate.corp.example` here.
+fn trusting(authority: &[u8]) -> reqwest::Client {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let root = reqwest::Certificate::from_pem(authority).unwrap();
+    let client = reqwest::Client::builder().tls_built_in_root_certs(false).add_root_certificate(root);
+    client.resolve("gate.corp.example", "127.0.0.1:0".parse().unwrap()).build().unwrap()
+}
+
+/// Sends a form as a page of the appliance would; the cookie that came back, and the page.
+async fn send(client: &reqwest::Client, url: &str, cookie: &str, fields: &[(&str, &str)]) -> (Option<String>, String) {
+    let form = client.post(url).header("sec-fetch-site", "same-origin").header("cookie", cookie).form(fields);
+    let answer = form.send().await.unwrap();
+    let set = answer.headers().get("set-cookie").map(|value| value.to_str().unwrap());
+    let set = set.map(|value| value.split(';').next().unwrap().to_owned());
+    (set, answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_chosen_about_names_is_taken_over_by_a_new_start_within_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]);
+    let authority = std::fs::read(folder.path().join("data/authority.pem")).unwrap();
+    let client = trusting(&authority);
+
+    let note = std::fs::read_to_string(folder.path().join("data/setup-code")).unwrap();
+    let code = note.split_whitespace().last().unwrap();
+    let url = format!("https://localhost:{}", process.https.port());
+    let fields = [("code", code), ("name", "root"), ("password", PASSWORD), ("again", PASSWORD)];
+    let (_, page) = send(&client, &format!("{url}/setup/administrator"), "", &fields).await;
+    let ticket = page.split_once("name=\"ticket\" value=\"").unwrap().1.split('"').next().unwrap();
+    let typed = page.split_once("into the app: <code>").unwrap().1.split_once("</code>").unwrap().0;
+    let shown = App::typed(&Secret::new(typed.replace(' ', ""))).code(SystemClock::new().now());
+    let (cookie, _) = send(&client, &format!("{url}/setup/factor"), "", &[("ticket", ticket), ("code", &shown)]).await;
+    let cookie = cookie.unwrap();
+
+    // What a flag fixes is not for the page; what no certificate can carry is refused, and nothing happens.
+    let page = format!("{url}/setup/name");
+    let (_, refused) = send(&client, &page, &cookie, &[("names", "not/a/host")]).await;
+    assert!(refused.contains("neither a DNS name nor an address"), "{refused}");
+    let names = [("name", "Köln"), ("names", "gate.corp.example localhost")];
+    let (_, refused) = send(&client, &page, &cookie, &names).await;
+    assert!(refused.contains("may not sign for gate.corp.example"), "{refused}");
+    let (_, taken) = send(&client, &page, &cookie, &[&names[..], &[("new_authority", "yes")]].concat()).await;
+    assert!(taken.contains("starts anew"), "{taken}");
+
+    let port = process.ready_again(2).port();
+    let renewed = std::fs::read(folder.path().join("data/authority.pem")).unwrap();
+    assert_ne!(renewed, authority);
+    let client = trusting(&renewed);
+    for host in ["gate.corp.example", "localhost"] {
+        let url = format!("https://{host}:{port}/setup/name");
+        let page = client.get(&url).header("cookie", &cookie).header("accept", "text/html").send().await.unwrap();
+        assert_eq!(page.status(), 200, "the sign-in has outlived the new start");
+        assert!(page.text().await.unwrap().contains("Köln"));
+    }
+    let elsewhere = client.get(format!("https://127.0.0.1:{port}/")).send().await;
+    assert!(elsewhere.is_err(), "the certificate is for the chosen names alone");
+
+    let chosen = folder.path().join("data/chosen.toml");
+    assert!(std::fs::read_to_string(&chosen).unwrap().contains("gate.corp.example"));
+    process.signal(rustix::process::Signal::TERM);
+    assert_eq!(process.ended().code(), Some(0));
 }

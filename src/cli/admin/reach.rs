@@ -75,7 +75,7 @@ impl Stopped {
         }
         let dialer = Dialer::new(clock.clone(), config.gateway.dial_timeout);
         let certificates = Certificates { appliance: config.appliance.clone(), tls: config.tls.clone(), running: None };
-        let admin = Admin::new(&state, clock, dialer, None, certificates);
+        let admin = Admin::new(&state, clock, dialer, None, certificates, None);
         Ok(Self { runtime, admin })
     }
 

@@ -5,7 +5,7 @@ use super::integration_show;
 use super::table::{facts, facts_to, table};
 use crate::admin::{
     AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName,
-    GroupView, MetView, PassView, SentSecret, ServerView, SessionView, TokenView, WhoseName,
+    GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView, WhoseName,
 };
 use crate::cli::output;
 pub(super) use crate::tls::anchor::grouped as fingerprint;
@@ -47,6 +47,7 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         }
         AdminResponse::Certificates(view) => certificate::show_list(view),
         AdminResponse::SigningRequest(view) => certificate::show_request(view),
+        AdminResponse::Settings(views) => settings(views),
         AdminResponse::Ended { count } => output::line(format_args!("{count} ended")),
     }
     Ok(())
@@ -56,6 +57,11 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
 pub(super) fn value(response: &AdminResponse) -> anyhow::Result<serde_json::Value> {
     let mut whole = serde_json::to_value(response)?;
     Ok(whole.get_mut("value").map(serde_json::Value::take).unwrap_or_default())
+}
+
+fn settings(views: &[SettingView]) {
+    let rows = views.iter().map(|view| [view.name.clone(), view.value.clone(), view.origin.clone()]);
+    table(["setting", "value", "from"], rows.collect());
 }
 
 /// Prints a secret that is shown this once.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::server;
+use super::name;
 use crate::domain::{Name, Secret};
 use crate::identity::factors::{Enrolment, RecoveryCodes};
 use crate::identity::web::Origin;
@@ -166,7 +166,7 @@ pub(super) async fn complete(
         Ok((begun, codes)) => {
             let codes = codes.map(|RecoveryCodes(codes)| codes).unwrap_or_default();
             let codes = codes.iter().map(|code| code.expose().to_owned()).collect();
-            let mut response = page::show(&RecoveryPage { frame, codes, next: server::PATH })?;
+            let mut response = page::show(&RecoveryPage { frame, codes, next: name::PATH })?;
             cookie::set(&mut response, &begun);
             Ok(response)
         }

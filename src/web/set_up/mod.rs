@@ -5,6 +5,7 @@
 
 mod administrator;
 mod database;
+mod name;
 mod server;
 mod workstations;
 
@@ -19,6 +20,8 @@ pub fn routes() -> Vec<Route> {
         post("/setup/code", Access::SetUp, administrator::code),
         post("/setup/administrator", Access::SetUp, administrator::begin),
         post("/setup/factor", Access::SetUp, administrator::complete),
+        get(name::PATH, ADMINISTRATORS, name::page),
+        post(name::PATH, ADMINISTRATORS, name::send),
         get(server::PATH, ADMINISTRATORS, server::page),
         post(server::PATH, ADMINISTRATORS, server::send),
         get(database::PATH, ADMINISTRATORS, database::page),

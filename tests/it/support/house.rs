@@ -70,7 +70,7 @@ impl House {
         let dialer = Dialer::new(self.clock.clone(), Duration::from_secs(5));
         let Config { appliance, tls, .. } = self.config.clone();
         let certificates = Certificates { appliance, tls, running: None };
-        Admin::new(&self.state, self.clock.clone(), dialer, sessions, certificates)
+        Admin::new(&self.state, self.clock.clone(), dialer, sessions, certificates, None)
     }
 
     pub fn now(&self) -> Timestamp {

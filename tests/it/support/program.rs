@@ -58,6 +58,21 @@ impl Process {
         }
     }
 
+    /// Waits until it has become ready so many times; where HTTPS is since the last of them.
+    pub fn ready_again(&self, times: usize) -> SocketAddr {
+        let begun = Instant::now();
+        loop {
+            let log = self.log();
+            let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            let ready: Vec<_> = lines.filter(|line| line["message"] == "ready").collect();
+            if ready.len() >= times {
+                return ready[times - 1]["https"].as_str().unwrap().trim_matches(['[', ']']).parse().unwrap();
+            }
+            assert!(begun.elapsed() < STUCK, "not ready again:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
