@@ -9,7 +9,7 @@ use super::client::Client;
 use super::oauth::{OAuth, OAuthError, Tokens};
 use super::vault::Vault;
 use crate::domain::Secret;
-use crate::platform::{Clock, Pool};
+use crate::platform::Clock;
 
 /// The one credential. Clones share it.
 #[derive(Clone)]
@@ -32,7 +32,6 @@ struct Program {
     /// Where the metadata are.
     path: String,
     vault: Vault,
-    disk: Pool,
     held: Mutex<Held>,
 }
 
@@ -62,7 +61,7 @@ impl Access {
     /// By tokens, which `vault` keeps.
     pub fn program(client: Client, path: &str, vault: Vault, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
         let held = Mutex::new(Held { tokens: Some(tokens), oauth: None });
-        let program = Program { client, path: path.to_owned(), vault, disk: Pool::new(1), held };
+        let program = Program { client, path: path.to_owned(), vault, held };
         Self { inner: Arc::new(Inner { clock, kind: Kind::Program(Box::new(program)) }) }
     }
 
@@ -131,13 +130,11 @@ impl Access {
             Err(error) => return Err(NoAccess::Trouble(error.to_string())),
         };
         // Before anything else: the old ones count no more.
-        let (vault, kept) = (program.vault.clone(), fresh.clone());
-        match program.disk.run(move || vault.store(&kept)).await {
-            Ok(Ok(())) => tracing::debug!("the tokens were refreshed"),
-            Ok(Err(error)) => {
+        match program.vault.store(&fresh).await {
+            Ok(()) => tracing::debug!("the tokens were refreshed"),
+            Err(error) => {
                 tracing::error!(%error, "the new tokens could not be kept: after a restart somebody has to sign in again");
             }
-            Err(error) => tracing::error!(%error, "the new tokens could not be kept"),
         }
         let access = fresh.access.clone();
         held.tokens = Some(fresh);
@@ -156,11 +153,8 @@ impl Access {
 }
 
 async fn forget(program: &Program) {
-    let vault = program.vault.clone();
-    match program.disk.run(move || vault.forget()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "tokens that count no more could not be removed"),
-        Err(error) => tracing::warn!(%error, "tokens that count no more could not be removed"),
+    if let Err(error) = program.vault.forget().await {
+        tracing::warn!(%error, "tokens that count no more could not be removed");
     }
 }
 

@@ -3,4 +3,4 @@
 mod appliance;
 mod debug;
 mod panics;
-mod traces;
+pub mod traces;

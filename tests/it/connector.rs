@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use gatehouse::audit::Actor;
-use gatehouse::connector::Ended;
 use gatehouse::connector::local::guard::Guard;
-use gatehouse::domain::Secret;
+use gatehouse::connector::{Access, Ended};
+use gatehouse::domain::{AccessLevel, Name, Secret};
+use gatehouse::estate::{Grantee, NewGrant};
 use gatehouse::identity::Alteration;
+use gatehouse::tds::packet::{Status, packetise};
+use gatehouse::tds::prelogin::PreLogin;
+use gatehouse::tds::request::SqlBatch;
+use gatehouse::tds::token::DoneStatus;
+use gatehouse::tds::{AllHeaders, Login7, PacketType, TdsVersion, Token};
+use gatehouse::wire::PacketReader;
 use tiberius::EncryptionLevel;
 
 use crate::support::appliance::scalar;
+use crate::support::caller;
 use crate::support::connector::{Bench, driver};
 
 const ANYBODY: [&str; 3] = ["sa", "whatever", "trade"];
@@ -77,17 +85,17 @@ async fn tokens_are_refreshed_before_they_end_and_a_restart_finds_the_new_ones()
     let bench = Bench::start().await;
     bench.connected().await.stop().await;
     let known = bench.known().await;
-    let (_, vault) = bench.state(&known);
-    let mut before = vault.load().unwrap().unwrap();
+    let (_, vault) = bench.state(&known).await;
+    let mut before = vault.load().await.unwrap().unwrap();
     before.expires = bench.clock.now().after(Duration::from_secs(5));
-    vault.store(&before).unwrap();
+    vault.store(&before).await.unwrap();
     for _ in 0..2 {
         let connector = bench.connected().await;
         let mut sql = driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
         assert_eq!(scalar(&mut sql, "SELECT DB_NAME()").await.unwrap(), "Nordwind");
         connector.stop().await;
     }
-    let after = vault.load().unwrap().unwrap();
+    let after = vault.load().await.unwrap().unwrap();
     assert!(after.access != before.access && after.refresh != before.refresh && after.expires > before.expires);
 }
 
@@ -120,5 +128,145 @@ async fn another_users_program_is_told_so_and_one_with_the_local_token_comes_in(
     assert!(error.message().contains("local token"), "{error:?}");
     driver(at, EncryptionLevel::NotSupported, ["ghx_0123", "", "trade"]).await.unwrap();
     driver(at, EncryptionLevel::NotSupported, ["sa", "ghx_0123", "trade"]).await.unwrap();
+    connector.stop().await;
+}
+
+fn batch(text: &str) -> Vec<u8> {
+    SqlBatch { headers: AllHeaders::of_transaction(0), text: text.into() }.encode(TdsVersion::V7_4)
+}
+
+/// The DONE that a message ends with.
+fn last_done(payload: &[u8]) -> DoneStatus {
+    let mut reader = gatehouse::tds::cursor::Reader::new(&payload[payload.len() - 13..]);
+    match Token::decode(&mut reader, TdsVersion::V7_4).unwrap() {
+        Token::Done(done) => done.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attention_passes_and_ends_a_result_that_would_never_end() {
+    let bench = Bench::start().await;
+    let connector = bench.connected().await;
+    let mut caller = caller::clear(connector.addresses()[0], &caller::prelogin()).await;
+    caller.log_in(&caller::login("sa", "x", "trade")).await.tokens();
+    caller.send(1, 0, &batch("SELECT value FROM GENERATE_SERIES(1, 2000000000)")).await;
+    let mut reader = PacketReader::new(&mut caller.stream);
+    for _ in 0..100 {
+        assert!(!reader.next().await.unwrap().unwrap().ends_message());
+    }
+    caller.send(PacketType::Attention as u8, 0, &[]).await;
+    let cut = caller.receive().await.unwrap();
+    assert!(last_done(&cut.payload).contains(DoneStatus::ERROR));
+    let acknowledged = caller.receive().await.unwrap();
+    assert!(last_done(&acknowledged.payload).contains(DoneStatus::ATTENTION));
+    assert_eq!(bench.house.demo.sample.attentions(), 1);
+    caller.send(1, 0, &batch("SELECT 1")).await;
+    assert!(caller.receive().await.is_some(), "and the session goes on");
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_streams_share_a_connection() {
+    let bench = Bench::start().await;
+    let connector = bench.connected().await;
+    let asked = PreLogin { mars: Some(true), ..caller::prelogin() };
+    let mut caller = caller::clear(connector.addresses()[0], &asked).await;
+    assert_eq!(caller.answered.mars, Some(true));
+    caller.log_in(&caller::login("sa", "x", "trade")).await.tokens();
+    let frame = |flags: u8, stream: u8, inside: &[u8]| {
+        let length = u32::try_from(16 + inside.len()).unwrap().to_le_bytes();
+        let number = u8::from(flags == 8);
+        [&[0x53, flags, stream, 0][..], &length, &[number, 0, 0, 0, 4, 0, 0, 0], inside].concat()
+    };
+    let mut request = Vec::new();
+    packetise(PacketType::SqlBatch, Status::NORMAL, 0, &batch("SELECT 9"), 4096, &mut request);
+    for stream in 0..3 {
+        caller.write(&[frame(1, stream, &[]), frame(8, stream, &request)].concat()).await;
+    }
+    let mut reader = PacketReader::new(&mut caller.stream);
+    reader.allow_smp();
+    let mut answered = Vec::new();
+    while answered.len() < 3 {
+        let answer = reader.next().await.unwrap().unwrap();
+        assert!(answer.is_smp());
+        if answer.bytes()[1] == 8 {
+            answered.push(answer.bytes()[2]);
+        }
+    }
+    answered.sort();
+    assert_eq!(answered, [0, 1, 2]);
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_as_old_as_tds_7_1_come_through_and_one_that_asks_for_too_much_is_told() {
+    let bench = Bench::start().await;
+    let connector = bench.connected().await;
+    let at = connector.addresses()[0];
+    for version in [TdsVersion::V7_1, TdsVersion::V7_2, TdsVersion::V7_3B] {
+        let mut caller = caller::clear(at, &caller::prelogin()).await;
+        let login = Login7 { tds_version: version, ..caller::login("sa", "x", "trade") };
+        assert_eq!(caller::ack(&caller.log_in(&login).await.tokens()).tds_version, version);
+    }
+    let mut changing = Login7 { change_password: Secret::new("new"), ..caller::login("sa", "x", "trade") };
+    changing.options3.set(gatehouse::tds::login7::OptionFlags3::CHANGE_PASSWORD, true);
+    let attaching = Login7 { attach_db_file: "x.mdf".into(), ..caller::login("sa", "x", "trade") };
+    for (login, number) in [(changing, 18488), (attaching, 1832)] {
+        let mut caller = caller::clear(at, &caller::prelogin()).await;
+        assert_eq!(caller.log_in(&login).await.error().number, number);
+        assert!(caller.is_closed().await);
+    }
+    // A token of its own, or a Windows login: nobody looks at them.
+    let mut caller = caller::clear(at, &caller::prelogin()).await;
+    let tokens = caller.log_in(&caller::token_login("of another house", "trade")).await.tokens();
+    assert!(tokens.iter().any(|token| matches!(token, Token::FeatureExtAck(_))), "it waits for this");
+    let mut windows = Login7 { sspi: vec![1, 2, 3], ..caller::login("", "", "trade") };
+    windows.options2.set(gatehouse::tds::login7::OptionFlags2::INTEGRATED, true);
+    caller::clear(at, &caller::prelogin()).await.log_in(&windows).await.tokens();
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_configuration_is_here_without_a_question() {
+    let bench = Bench::start().await;
+    let connector = bench.connected().await;
+    let (estate, access) = (&bench.house.state().estate, &bench.house.demo.access);
+    let name = Name::parse("archive").unwrap();
+    let server = estate.server(&access.server).unwrap().id;
+    let database = estate.add_database(&Actor::Console, name, server, access.server_database.clone()).await.unwrap();
+    let ada = bench.house.state().identity.account("ada").unwrap().id;
+    let grant = NewGrant {
+        grantee: Grantee::Account(ada),
+        database: database.id,
+        access: AccessLevel::Read,
+        login_user: access.server_login.clone(),
+        login_password: Secret::new(access.server_password.as_str()),
+    };
+    estate.add_grant(&Actor::Console, grant).await.unwrap();
+    let aliases = |now: &gatehouse::connector::feed::Now| {
+        let document = now.document.as_ref().unwrap();
+        document.databases.iter().map(|database| database.alias.clone()).collect::<Vec<_>>()
+    };
+    connector.watch().wait_for(|now| aliases(now) == ["archive", "trade"]).await.unwrap();
+    let wish = ["sa", "x", "ARCHIVE"];
+    driver(connector.addresses()[0], EncryptionLevel::NotSupported, wish).await.unwrap();
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enrolled_devices_secret_lets_a_service_in_until_it_is_revoked() {
+    let bench = Bench::start().await;
+    let identity = &bench.house.state().identity;
+    let ada = identity.account("ada").unwrap().id;
+    let (device, secret) = identity.add_device(&Actor::Console, Name::parse("ws-04").unwrap(), ada).await.unwrap();
+    let access = Access::device(secret, bench.clock.clone());
+    let connector = bench.run(bench.known().await, access, Guard::Everybody).await;
+    connector.watch().wait_for(|now| now.document.is_some()).await.unwrap();
+    driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
+    let sessions = bench.house.appliance().registry().list();
+    assert!(sessions.iter().any(|session| session.device.is_some()), "{sessions:?}");
+    identity.revoke_device(&Actor::Console, device.id).await.unwrap();
+    connector.ended().await;
     connector.stop().await;
 }

@@ -19,6 +19,7 @@ class Appliance:
         self.binary, self.folder, self.sql_door = str(binary), folder, sql_door
         self.instance = "LAB" if browser_port_is_free() else None
         self.log = log or folder.parent / "gatehouse.log"
+        self.connectors = []
 
     @contextlib.contextmanager
     def running(self, server=None):
@@ -39,12 +40,13 @@ class Appliance:
                 facts["database"] = self.trust_and_alias(server)
             yield facts
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            for started in [*self.connectors, process]:
+                started.terminate()
+                try:
+                    started.wait(20)
+                except subprocess.TimeoutExpired:
+                    started.kill()
+                    started.wait()
 
     def facts(self, process):
         path = self.folder / "demo.json"
@@ -54,6 +56,25 @@ class Appliance:
                 raise SystemExit(f"gatehouse did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.1)
         return json.loads(path.read_text())
+
+    def connector(self, facts, person, folder):
+        """The port of a `gatehouse connect` with this person's device."""
+        secret = folder / f"{person.device}.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(person.device_secret)
+        url, state = facts["https_url"], folder / f"{person.device}.connector"
+        command = [self.binary, "connect", url, "--fingerprint", facts["ca_sha256"], "--listen", "127.0.0.1:0", "--allow-other-users",
+                   "--device-secret-file", str(secret), "--state-dir", str(state)]
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.connectors.append(process)
+        port = None
+        for line in process.stdout:
+            if line.startswith("programs connect to "):
+                port = int(line.rsplit(":", 1)[1])
+            if line.startswith("connected to "):
+                return port
+        raise SystemExit(f"gatehouse connect did not start:\n{self.log.read_text()[-2000:]}")
 
     # Administration, each by one call of the command line.
 

@@ -18,7 +18,7 @@ from cases import CASES
 from cases.case import Case, saw
 
 
-MODES = {"tls": "over TDS 7.x", "strict": "over TDS 8.0 (strict)"}
+MODES = {"tls": "over TDS 7.x", "strict": "over TDS 8.0 (strict)", "clear": "without TLS"}
 
 
 def main():
@@ -42,12 +42,15 @@ def arguments():
     parser.add_argument("--direct", action="store_true", help="straight to the server, without the gateway in between: what is the driver's, and what is the gateway's?")
     parser.add_argument("--driver", action="append", help=f"only this driver (may be repeated): {', '.join(DRIVERS)}")
     parser.add_argument("--case", action="append", help="only cases whose name contains this (may be repeated)")
-    parser.add_argument("--mode", choices=MODES, default="tls", help="TDS 7.x, with TLS inside PRELOGIN (tls), or TDS 8.0, with TLS first (strict)")
-    parser.add_argument("--door", choices=("one", "sql"), default="one", help="the gateway's one port for everything (one), or its door for SQL clients alone (sql)")
+    parser.add_argument("--mode", choices=("tls", "strict"), default="tls", help="TDS 7.x, with TLS inside PRELOGIN (tls), or TDS 8.0, with TLS first (strict)")
+    parser.add_argument("--door", choices=("one", "sql", "connector"), default="one", help="the gateway's one port for everything (one), its door for SQL clients alone (sql), or `gatehouse connect` before it, without TLS (connector)")
     parser.add_argument("--jobs", type=int, default=3, help="how many drivers work at the same time (3)")
     parser.add_argument("--binary", type=pathlib.Path, help="the gatehouse to test (target/release/gatehouse)")
     parser.add_argument("--keep-log", type=pathlib.Path, help="where to leave the appliance's log")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.door == "connector":
+        options.mode = "clear"
+    return options
 
 
 def chosen(wanted, known):

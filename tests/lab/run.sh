@@ -78,4 +78,6 @@ strict=(--driver "ODBC 18" --driver pymssql --driver tedious --driver tiberius -
 "$tools/venv/bin/python" "$lab/lab.py" --mode strict "${strict[@]}" || status=1
 "$tools/venv/bin/python" "$lab/lab.py" --door sql || status=1
 "$tools/venv/bin/python" "$lab/lab.py" --door sql --mode strict "${strict[@]}" --case strict --case "simple query" --case MARS --case rows --case ended || status=1
+# Programs without TLS, through gatehouse connect.
+"$tools/venv/bin/python" "$lab/lab.py" --door connector --driver "ODBC 18" --driver tsql --driver pymssql --driver python-tds --driver tedious --driver tiberius || status=1
 exit $status

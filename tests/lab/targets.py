@@ -28,7 +28,7 @@ def open_target(options, folder, drivers):
             yield Direct(Server.of_demonstration(facts), folder)
         else:
             server = server or Server.of_demonstration(facts)
-            yield Gateway(appliance, facts, server, folder, drivers)
+            yield (Carried if options.door == "connector" else Gateway)(appliance, facts, server, folder, drivers)
 
 
 class Server:
@@ -129,3 +129,43 @@ class Gateway(Target):
 
     def enable(self, name):
         self.appliance.enable(name)
+
+
+class Carried(Gateway):
+    """The same, reached through `gatehouse connect`: a connector for each driver, by its person's device. The drivers sign in with
+    any name and password, and speak without TLS."""
+
+    gateway = False
+
+    def __init__(self, appliance, facts, server, folder, drivers):
+        super().__init__(appliance, facts, server, folder, drivers)
+        self.instance = None
+        self.description = f"gatehouse connect, before the gateway, before {server.what}"
+        self.ports = {driver: appliance.connector(facts, self.people[driver], folder) for driver in drivers}
+
+    def person(self, driver):
+        return self.people[driver] if driver == "setup" else Anybody(self.people[driver].name)
+
+    def job(self, bench):
+        if bench.person is self.people["setup"]:
+            return super().job(bench) | {"mode": "tls"}
+        return super().job(bench) | {"host": "127.0.0.1", "port": self.ports[bench.driver], "ca_file": None}
+
+
+class Anybody:
+    """Whoever: the connector does not look at names and passwords."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @property
+    def wrong_name(self):
+        raise NotHere("the connector takes any name and password")
+
+    def sign_in(self, kind):
+        if kind not in ("any", "password"):
+            raise NotHere("the connector signs in by itself")
+        return {"user": "anybody", "password": "whatever"}
+
+    def gateway_only(self, what):
+        raise NotHere("the connector signs in by itself")

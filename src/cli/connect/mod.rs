@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::output;
-use crate::config::{Config, Desktop};
+use crate::config::{Desktop, Log};
 use crate::connector::client::Client;
 use crate::connector::discovery::{Fetcher, Search, SystemLookup, discover};
 use crate::connector::feed::Standing;
@@ -57,7 +57,7 @@ pub(super) struct Connect {
     /// Let in every program of every user of this machine
     #[arg(long, conflicts_with = "local_token")]
     allow_other_users: bool,
-    /// Where to keep the sign-in
+    /// Where to keep the sign-in [default: the keyring, or a file for its owner alone where there is none]
     #[arg(long, value_name = "PLACE")]
     keep: Option<Keeps>,
     /// The folder of what this program keeps [default: gatehouse/connect in the user's state folder]
@@ -69,6 +69,9 @@ pub(super) struct Connect {
     /// Show it as JSON
     #[arg(long, requires = "status")]
     json: bool,
+    /// Tell more of what happens, on the standard error
+    #[arg(long)]
+    verbose: bool,
     /// Sign out: the appliance revokes the sign-in, and this machine forgets it
     #[arg(long)]
     sign_out: bool,
@@ -112,7 +115,8 @@ impl Connect {
         if self.status {
             return status::show(&self.folder(&all)?, self.json);
         }
-        crate::telemetry::init(&Config::default().log)?;
+        let filter = if self.verbose { "debug" } else { "warn" };
+        crate::telemetry::init(&Log { filter: filter.to_owned(), ..Log::default() })?;
         let runtime = tokio::runtime::Runtime::new()?;
         let outcome = runtime.block_on(self.work(&all, &desktop));
         // A look-up that hangs in the system's resolver is not waited for.
@@ -179,7 +183,7 @@ impl Connect {
         outcome.tried.iter().for_each(|tried| output::note(format_args!("not {}: {}", tried.what, tried.why)));
         let found = outcome.found.context("no appliance was found")?;
         anyhow::ensure!(found.ground.is_given(), "{}: {}", found.candidate.advert.url(), found.ground);
-        let keeps = self.keep.unwrap_or_else(Keeps::usual);
+        let keeps = self.keep.unwrap_or(Keeps::Keyring);
         let known = Known::of(&found, keeps).context("the appliance is not believed")?;
         output::line(format_args!("found {:?} at {}: {}", known.name, known.place, found.ground));
         Ok(known)
@@ -210,16 +214,17 @@ impl Connect {
             folder.keep(known)?;
             return Ok((Access::device(secret, Arc::clone(clock)), format!("the file {}", file.display())));
         }
-        let (vault, kept) = Vault::open(folder, known);
-        let tokens = match vault.load()? {
+        let vault = Vault::open(folder, known).await?;
+        let tokens = match vault.load().await? {
             Some(tokens) if !self.sign_in => tokens,
             _ => {
                 let tokens = sign_in::sign_in(self, session, desktop).await?;
-                vault.store(&tokens)?;
+                vault.store(&tokens).await?;
                 tokens
             }
         };
         folder.keep(&Known { keeps: vault.keeps(), ..known.clone() })?;
+        let kept = vault.in_words();
         Ok((Access::program(client.clone(), &known.oauth, vault, tokens, Arc::clone(clock)), kept))
     }
 
@@ -300,8 +305,8 @@ async fn tell(connector: &Connector, place: &Place) {
 impl Session {
     async fn sign_out(&self) -> anyhow::Result<()> {
         let Self { folder, known, client, clock } = self;
-        let (vault, _) = Vault::open(folder, known);
-        let tokens = vault.load()?.context("nobody is signed in at this appliance")?;
+        let vault = Vault::open(folder, known).await?;
+        let tokens = vault.load().await?.context("nobody is signed in at this appliance")?;
         let access = Access::program(client.clone(), &known.oauth, vault, tokens, Arc::clone(clock));
         match access.sign_out().await {
             Ok(()) => output::line(format_args!("signed out at {}", known.place)),

@@ -120,6 +120,10 @@ impl OAuth {
         for url in urls.into_iter().chain(more).flatten() {
             HttpsUrl::parse(url).map_err(|_| OAuthError::Malformed("its metadata name what is no https:// URL"))?;
         }
+        // RFC 8414, 3.3: they are the metadata of whom was asked, and of nobody else.
+        if metadata.issuer.trim_end_matches('/') != client.place().to_string() {
+            return Err(OAuthError::Malformed("its metadata are those of another address"));
+        }
         Ok(Self { client, metadata, clock })
     }
 

@@ -107,6 +107,16 @@ pub async fn greet<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, asked: &Pr
     PreLogin::decode(&message.payload).unwrap()
 }
 
+/// TDS 7.x in clear, up to the login.
+pub async fn clear(at: SocketAddr, asked: &PreLogin) -> Caller<TcpStream> {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let asked = PreLogin { encryption: Some(Encryption::NotSupported), ..asked.clone() };
+    let answered = greet(&mut stream, &asked).await;
+    assert_eq!(answered.encryption, Some(Encryption::NotSupported));
+    Caller { stream, answered, version: TdsVersion::V7_4, packet_size: 4096 }
+}
+
 /// TDS 7.x up to the login.
 pub async fn tunnel(gateway: SocketAddr, root_pem: &str, asked: &PreLogin) -> Tunnelled {
     tunnel_as(gateway, "localhost", root_pem, asked).await

@@ -32,7 +32,7 @@ pub struct Bench {
 impl Bench {
     pub async fn start() -> Self {
         let house = TestAppliance::start().await;
-        let port = super::stand_in::serve(house.appliance()).await;
+        let port = house.sql().port();
         Self { house, port, folder: tempfile::tempdir().unwrap(), clock: SystemClock::new() }
     }
 
@@ -57,10 +57,10 @@ impl Bench {
         Client::new(&known.place, &known.pin, Arc::new(SystemResolver::new()), Arc::clone(&self.clock)).unwrap()
     }
 
-    pub fn state(&self, known: &Known) -> (Folder, Vault) {
+    pub async fn state(&self, known: &Known) -> (Folder, Vault) {
         let folder = Folder::of(self.folder.path(), &known.place);
         folder.make().unwrap();
-        let vault = Vault::open(&folder, known).0;
+        let vault = Vault::open(&folder, known).await.unwrap();
         (folder, vault)
     }
 
@@ -89,12 +89,12 @@ impl Bench {
     /// A connector of Ada's, on a free port.
     pub async fn connect(&self, guard: Guard) -> Connector {
         let known = self.known().await;
-        let (_, vault) = self.state(&known);
-        let tokens = match vault.load().unwrap() {
+        let (_, vault) = self.state(&known).await;
+        let tokens = match vault.load().await.unwrap() {
             Some(tokens) => tokens,
             None => self.sign_in(&known).await,
         };
-        vault.store(&tokens).unwrap();
+        vault.store(&tokens).await.unwrap();
         let client = self.client(&known);
         let access = Access::program(client, &known.oauth, vault, tokens, Arc::clone(&self.clock));
         self.run(known, access, guard).await
@@ -106,7 +106,7 @@ impl Bench {
             access,
             guard,
             listeners: local::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap(),
-            folder: self.state(&known).0,
+            folder: self.state(&known).await.0,
             credential: "a test".to_owned(),
             dialer: Dialer::new(Arc::clone(&self.clock), Duration::from_secs(15)),
             known,

@@ -18,4 +18,3 @@ pub mod process;
 pub mod program;
 pub mod rig;
 pub mod site;
-pub mod stand_in;

@@ -43,6 +43,15 @@ def credential(kind):
     return fields
 
 
+def encrypted(mode):
+    def fields(bench):
+        if bench.target.mode == "clear":
+            raise NotHere("this round is without TLS")
+        return {"mode": mode}
+
+    return fields
+
+
 def foreign_authority(bench):
     if not bench.target.ca_file:
         raise NotHere("the lab was given no authority for this server")
@@ -62,9 +71,9 @@ def disabled(bench):
 
 
 CASES = [
-    Case("TLS 7.x, certificate verified", "who", welcomed, lambda bench: {"mode": "tls"}),
+    Case("TLS 7.x, certificate verified", "who", welcomed, encrypted("tls")),
     Case("TLS 7.x, foreign certificate", "who", certificate_refused, lambda bench: foreign_authority(bench) | {"mode": "tls"}),
-    Case("TLS first (strict)", "who", welcomed, lambda bench: {"mode": "strict"}),
+    Case("TLS first (strict)", "who", welcomed, encrypted("strict")),
     Case("strict, foreign certificate", "who", certificate_refused, lambda bench: foreign_authority(bench) | {"mode": "strict"}),
     Case("account and password", "who", welcomed, credential("password")),
     Case("SQL pass", "who", welcomed, credential("pass")),

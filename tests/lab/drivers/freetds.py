@@ -15,7 +15,7 @@ def configure(job, packet_size=None, strict=False, database=True):
         "client charset = UTF-8",
         "text size = 16777216",
     ]
-    server = [f"host = {job['host']}", place(job), f"encryption = {'strict' if strict else 'require'}"]
+    server = [f"host = {job['host']}", place(job), f"encryption = {'strict' if strict else 'off' if job['mode'] == 'clear' else 'require'}"]
     if database:
         server.append(f"database = {job['database']}")
     if job["ca_file"]:

@@ -116,7 +116,7 @@ def connection_string(job, mars=False, pooling=False):
         "DRIVER": "Gatehouse lab" if pooling else LIBRARY,
         "SERVER": f"tcp:{job['host']}\\{job['instance']}" if job.get("instance") else f"tcp:{job['host']},{job['port']}",
         "DATABASE": job["database"],
-        "Encrypt": "strict" if job["mode"] == "strict" else "yes",
+        "Encrypt": {"strict": "strict", "clear": "no"}.get(job["mode"], "yes"),
         "TrustServerCertificate": "no" if job["ca_file"] else "yes",
         "MARS_Connection": "yes" if mars else "no",
         "APP": job["app_name"],

@@ -22,7 +22,7 @@ function connect(job, { packetSize, timeout } = {}) {
     options: {
       ...(job.instance ? { instanceName: job.instance } : { port: job.port }),
       database: job.database,
-      encrypt: job.mode === 'strict' ? 'strict' : true,
+      encrypt: job.mode === 'strict' ? 'strict' : job.mode !== 'clear',
       trustServerCertificate: !job.ca_file,
       cryptoCredentialsDetails: job.ca_file ? { ca: readFileSync(job.ca_file) } : {},
       appName: job.app_name,

@@ -258,7 +258,11 @@ async fn connect_with(job: &Job, settle: impl FnOnce(&mut Config)) -> Result<Ses
     config.database(job.text("database"));
     config.application_name(job.text("app_name"));
     config.client_name(job.text("host_name"));
-    config.encryption(if job.text("mode") == "strict" { EncryptionLevel::Strict } else { EncryptionLevel::Required });
+    config.encryption(match job.text("mode") {
+        "strict" => EncryptionLevel::Strict,
+        "clear" => EncryptionLevel::NotSupported,
+        _ => EncryptionLevel::Required,
+    });
     config.authentication(match job.text("token") {
         "" => AuthMethod::sql_server(job.text("user"), job.text("password")),
         token => AuthMethod::aad_token(token),
