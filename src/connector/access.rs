@@ -1,15 +1,18 @@
 //! What this program is let in with: OAuth's access token, renewed before it ends and by one at a time, or a device's secret.
+//!
+//! A renewal is a task of its own: whoever asked for it may be gone before the answer is there, and an answer that nobody
+//! keeps would put this program out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use super::client::Client;
 use super::oauth::{OAuth, OAuthError, Tokens};
 use super::vault::Vault;
 use crate::domain::Secret;
-use crate::platform::Clock;
+use crate::platform::{Clock, Tasks};
 
 /// The one credential. Clones share it.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub struct Access {
 
 struct Inner {
     clock: Arc<dyn Clock>,
+    renewals: Tasks,
     kind: Kind,
 }
 
@@ -55,14 +59,18 @@ pub enum NoAccess {
 impl Access {
     /// By a device's secret.
     pub fn device(secret: Secret, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::new(Inner { clock, kind: Kind::Device(secret) }) }
+        Self::new(clock, Kind::Device(secret))
     }
 
     /// By tokens, which `vault` keeps.
     pub fn program(client: Client, path: &str, vault: Vault, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
         let held = Mutex::new(Held { tokens: Some(tokens), oauth: None });
         let program = Program { client, path: path.to_owned(), vault, held };
-        Self { inner: Arc::new(Inner { clock, kind: Kind::Program(Box::new(program)) }) }
+        Self::new(clock, Kind::Program(Box::new(program)))
+    }
+
+    fn new(clock: Arc<dyn Clock>, kind: Kind) -> Self {
+        Self { inner: Arc::new(Inner { clock, renewals: Tasks::new(), kind }) }
     }
 
     /// Whether it is a device's.
@@ -72,25 +80,41 @@ impl Access {
 
     /// The credential, which counts for a while still.
     pub async fn bearer(&self) -> Result<Secret, NoAccess> {
-        let Inner { clock, kind } = &*self.inner;
+        let Inner { clock, kind, .. } = &*self.inner;
         let program = match kind {
             Kind::Device(secret) => return Ok(secret.clone()),
             Kind::Program(program) => program,
         };
-        let mut held = program.held.lock().await;
-        let Some(tokens) = held.tokens.clone() else { return Err(signed_out()) };
-        if tokens.expires > clock.now().after(MARGIN) {
-            return Ok(tokens.access);
-        }
-        match self.refresh(program, &mut held, &tokens).await {
-            // While the old one still counts, it does.
-            Err(NoAccess::Trouble(_)) if tokens.expires > clock.now() => Ok(tokens.access),
-            outcome => outcome,
+        let held = program.held.lock().await.tokens.clone();
+        match held {
+            None => Err(signed_out()),
+            Some(tokens) if tokens.expires > clock.now().after(MARGIN) => Ok(tokens.access),
+            Some(tokens) => match self.instead_of(&tokens.access).await {
+                // While the old one still counts, it does.
+                Err(NoAccess::Trouble(_)) if tokens.expires > clock.now() => Ok(tokens.access),
+                outcome => outcome,
+            },
         }
     }
 
-    /// The appliance did not take `refused`: another one, unless there is another one already.
+    /// The appliance did not take `refused`, or will not for long: another one, unless there is another one already.
     pub async fn instead_of(&self, refused: &Secret) -> Result<Secret, NoAccess> {
+        let (tell, told) = oneshot::channel();
+        let (access, refused) = (self.clone(), refused.clone());
+        self.inner.renewals.spawn("token renewal", async move {
+            // Who asked may be gone.
+            let _ = tell.send(access.renew(&refused).await);
+        });
+        told.await.unwrap_or_else(|_| Err(NoAccess::Trouble("the program is ending".to_owned())))
+    }
+
+    /// Waits for a renewal that is under way, and begins none any more.
+    pub async fn settle(&self) {
+        // What takes longer hangs, and ends with the process.
+        let _ = self.inner.renewals.drain(&*self.inner.clock, SETTLE).await;
+    }
+
+    async fn renew(&self, refused: &Secret) -> Result<Secret, NoAccess> {
         let Kind::Program(program) = &self.inner.kind else {
             return Err(NoAccess::Ended("the appliance does not take this device's secret any more".to_owned()));
         };
@@ -98,6 +122,9 @@ impl Access {
         let Some(tokens) = held.tokens.clone() else { return Err(signed_out()) };
         if tokens.access != *refused {
             return Ok(tokens.access);
+        }
+        if self.inner.renewals.is_stopping() {
+            return Err(NoAccess::Trouble("the program is ending".to_owned()));
         }
         self.refresh(program, &mut held, &tokens).await
     }
@@ -170,3 +197,5 @@ impl std::fmt::Debug for Access {
 
 /// An access token is renewed when it has less than this left: more than a long poll and a login take.
 const MARGIN: Duration = Duration::from_secs(90);
+/// More than a request may take, and the keyring after it.
+const SETTLE: Duration = Duration::from_secs(20);

@@ -117,10 +117,11 @@ impl Feed {
                 Ok(document) => Asked::Fresh(Box::new(document), etag),
                 Err(_) => Asked::Trouble("its configuration is not understood by this version".to_owned(), None),
             },
-            Ok(Reply { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }) => {
+            Ok(Reply { status: StatusCode::UNAUTHORIZED, .. }) => {
                 Asked::Ended("the appliance lets this program in no more".to_owned())
             }
-            Ok(Reply { status, retry_after, .. }) => Asked::Trouble(format!("it answers with {status}"), retry_after),
+            // Not from this network, for example: that may change without anybody signing in again.
+            Ok(Reply { status, retry_after, body, .. }) => Asked::Trouble(told(status, body.expose()), retry_after),
             Err(error) => Asked::Trouble(error.to_string(), None),
         }
     }
@@ -156,6 +157,16 @@ impl From<NoAccess> for Asked {
     }
 }
 
+/// What an answer says that is none: the appliance's own words (RFC 9457), where there are any.
+fn told(status: StatusCode, body: &str) -> String {
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let words = ["detail", "title"].into_iter().find_map(|member| problem.get(member)?.as_str());
+    match words.map(|words| words.chars().filter(|c| !c.is_control()).take(300).collect::<String>()) {
+        Some(words) => format!("it answers with {status}: {words}"),
+        None => format!("it answers with {status}"),
+    }
+}
+
 /// Whether version `one` is newer than `other`, by their numbers.
 fn is_newer(one: &str, other: &str) -> bool {
     let numbers = |text: &str| {
@@ -174,6 +185,20 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_the_appliances_words_as_far_as_they_are_words() {
+        let status = StatusCode::FORBIDDEN;
+        for (body, expected) in [
+            (r#"{"title":"Forbidden","detail":"Not from\nhere."}"#, "it answers with 403 Forbidden: Not fromhere."),
+            (r#"{"title":"No"}"#, "it answers with 403 Forbidden: No"),
+            (r#"{"detail":7}"#, "it answers with 403 Forbidden"),
+            ("<html>", "it answers with 403 Forbidden"),
+        ] {
+            assert_eq!(told(status, body), expected);
+        }
+        assert!(told(status, &format!("{{\"detail\":\"{}\"}}", "x".repeat(9000))).len() < 400);
+    }
 
     #[test]
     fn versions_are_compared_by_their_numbers() {

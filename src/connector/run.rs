@@ -42,6 +42,7 @@ pub struct Parts {
 pub struct Connector {
     addresses: Vec<SocketAddr>,
     now: watch::Receiver<Now>,
+    access: Access,
     tasks: Tasks,
     clock: Arc<dyn Clock>,
 }
@@ -89,7 +90,7 @@ impl Connector {
         let shared = Arc::new(Shared {
             clock: Arc::clone(&clock),
             guard,
-            access,
+            access: access.clone(),
             now: now.clone(),
             dialer,
             pin: known.pin,
@@ -102,7 +103,7 @@ impl Connector {
         for listener in listeners {
             tasks.spawn("local listener", local::accept(listener, Arc::clone(&shared)));
         }
-        Self { addresses, now, tasks, clock }
+        Self { addresses, now, access, tasks, clock }
     }
 
     /// Where programs connect.
@@ -126,8 +127,13 @@ impl Connector {
 
     /// Ends every session, each with a word, and everything else.
     pub async fn stop(self) {
+        if matches!(self.now.borrow().standing, Standing::SignedOut(_)) {
+            // The gateway ends the sessions, too, and says more about it.
+            self.clock.sleep(local::GATEWAY_FIRST).await;
+        }
         // What is left after this hangs somewhere, and ends with the process.
         let _ = self.tasks.drain(&*self.clock, GRACE).await;
+        self.access.settle().await;
     }
 }
 

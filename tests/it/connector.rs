@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use gatehouse::audit::Actor;
+use gatehouse::connector::feed::Standing;
 use gatehouse::connector::local::guard::Guard;
 use gatehouse::connector::{Access, Ended};
 use gatehouse::domain::{AccessLevel, Name, Secret};
@@ -268,5 +269,44 @@ async fn an_enrolled_devices_secret_lets_a_service_in_until_it_is_revoked() {
     assert!(sessions.iter().any(|session| session.device.is_some()), "{sessions:?}");
     identity.revoke_device(&Actor::Console, device.id).await.unwrap();
     connector.ended().await;
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_nobody_waits_for_any_more_is_kept_all_the_same() {
+    let bench = Bench::start().await;
+    let known = bench.known().await;
+    let (_, vault) = bench.state(&known).await;
+    let mut tokens = bench.sign_in(&known).await;
+    for patience in [0, 1, 3, 9, 27] {
+        tokens.expires = bench.clock.now();
+        let access =
+            Access::program(bench.client(&known), &known.oauth, vault.clone(), tokens.clone(), bench.clock.clone());
+        let left = tokio::time::timeout(Duration::from_millis(patience), access.bearer()).await;
+        access.settle().await;
+        let kept = vault.load().await.unwrap();
+        assert!(kept.is_some() || left.is_err(), "an answer was given, so it is kept");
+        tokens = kept.unwrap_or(tokens);
+    }
+    // Whatever happened to those who asked: the last tokens that were kept are those that count.
+    tokens.expires = bench.clock.now();
+    let access = Access::program(bench.client(&known), &known.oauth, vault, tokens, bench.clock.clone());
+    access.bearer().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_appliance_is_away_programs_are_told_so_and_the_connector_stays() {
+    let bench = Bench::start().await;
+    let connector = bench.connected().await;
+    let (appliance, _sample, _tasks) = bench.house.demo.into_parts();
+    appliance.drain().await;
+    let away = |now: &gatehouse::connector::feed::Now| matches!(now.standing, Standing::Waiting(_));
+    connector.watch().wait_for(away).await.unwrap();
+    let Err(tiberius::error::Error::Server(error)) =
+        driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await
+    else {
+        panic!("the appliance is away")
+    };
+    assert!(error.code() == 40613 && error.message().contains("tried again"), "{error:?}");
     connector.stop().await;
 }

@@ -136,6 +136,8 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// How long the gateway has to end sessions with a word of its own.
+pub(super) const GATEWAY_FIRST: Duration = Duration::from_millis(300);
 const HALF_OPEN: usize = 64;
 const STRANGERS: usize = 4;
 const SESSIONS: usize = 1024;

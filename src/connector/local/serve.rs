@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use zeroize::Zeroize as _;
 
-use super::Shared;
 use super::greet::{Greeted, NoLogin, Stream, greet};
 use super::guard::Peer;
 use super::refusal::Refusal;
+use super::{GATEWAY_FIRST, Shared};
 use crate::connector::access::NoAccess;
 use crate::connector::feed::Standing;
 use crate::domain::Secret;
@@ -225,7 +225,10 @@ async fn run(shared: &Shared, mut stream: Box<dyn Stream>, entered: Entered, ver
     let mut relay = Relay::new(stream, server, None);
     let last_word = tokio::select! {
         biased;
-        () = shared.tasks.stopping() => Some(Refusal::Stopping),
+        () = shared.tasks.stopping() => Some(match &shared.now.borrow().standing {
+            Standing::SignedOut(why) => Refusal::SignedOut(why.clone()),
+            _ => Refusal::Stopping,
+        }),
         end = relay.run(&counters, clock) => match end {
             End::WorkstationLeft => return,
             // What it had to say has passed.
@@ -305,5 +308,4 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(15);
 /// The gateway dials the SQL Server meanwhile.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const LAST_WORDS: Duration = Duration::from_secs(2);
-const GATEWAY_FIRST: Duration = Duration::from_millis(300);
 const LARGEST_ANSWER: usize = 256 * 1024;
