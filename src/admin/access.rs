@@ -49,6 +49,7 @@ impl AdminRequest {
             Self::SetUpCode => Need::Change,
             Self::Certificate(request) => request.need(),
             Self::Setting(request) => request.need(),
+            Self::State(request) => request.need(),
         }
     }
 
@@ -69,6 +70,7 @@ impl AdminRequest {
             Self::SetUpCode => "set-up",
             Self::Certificate(_) => "certificate",
             Self::Setting(_) => "setting",
+            Self::State(_) => "state",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::ChoiceError;
 use crate::domain::Side;
 use crate::estate::EstateError;
 use crate::identity::{IdentityError, SetUpError};
-use crate::store::StoreError;
+use crate::store::{StateFileError, StoreError};
 use crate::tls::{ImportError, ShownError};
 use crate::upstream::ConnectError;
 use crate::workstation::integrations::IntegrationError;
@@ -60,6 +60,12 @@ pub enum AdminError {
     /// The own authority may not sign for these names. The operator's side.
     #[error("the own authority may not sign for {0}; a new one can, and workstations then have to trust that one")]
     LeftOut(String),
+    /// The passphrase of a state file is too short. The operator's side.
+    #[error("the passphrase of a state file has to have 12 characters or more")]
+    Passphrase,
+    /// A state file was not written or taken.
+    #[error(transparent)]
+    StateFile(#[from] StateFileError),
     /// A setting cannot be chosen like that.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
@@ -86,6 +92,7 @@ impl AdminError {
             Self::Import(error) => error.side(),
             Self::Certificates(error) => error.side(),
             Self::Audit(_) | Self::Store(_) | Self::Choice(ChoiceError::File(_)) => Side::Appliance,
+            Self::StateFile(StateFileError::Store(_)) => Side::Appliance,
             _ => Side::Operator,
         }
     }

@@ -22,6 +22,7 @@ mod server;
 mod session;
 mod set_up;
 mod setting;
+mod state_file;
 mod token;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub use server::{CertificateView, MetView, ServerRequest, ServerView};
 pub use session::{LiveSessions, SessionRequest, SessionView};
 pub use set_up::SetUpCodeView;
 pub use setting::{SettingRequest, SettingView, Settings};
+pub use state_file::{StateFileView, StateRequest};
 pub use token::{TokenRequest, TokenView};
 
 use crate::audit::{Actor, Audit};
@@ -104,6 +106,8 @@ pub enum AdminRequest {
     Certificate(CertificateRequest),
     /// About settings.
     Setting(SettingRequest),
+    /// About state files.
+    State(StateRequest),
 }
 
 /// What the service answers.
@@ -164,6 +168,8 @@ pub enum AdminResponse {
     SigningRequest(SigningRequestView),
     /// Settings; none once choices were taken.
     Settings(Vec<SettingView>),
+    /// A state file was written.
+    StateFile(StateFileView),
     /// So many sessions were ended.
     Ended {
         /// How many.
@@ -203,6 +209,7 @@ impl Admin {
             AdminRequest::SetUpCode => self.set_up_code(actor).await,
             AdminRequest::Certificate(request) => self.certificate(actor, request).await,
             AdminRequest::Setting(request) => self.setting(actor, request).await,
+            AdminRequest::State(request) => self.state_file(actor, request).await,
         }
     }
 }

@@ -56,6 +56,21 @@ impl Settings {
     pub fn new(sources: Sources, start_anew: Arc<dyn Fn() + Send + Sync>) -> Self {
         Self { sources, start_anew, pool: Pool::new(1), turn: Arc::default() }
     }
+
+    /// Asks for a new start.
+    pub(super) fn start_anew(&self) {
+        (self.start_anew)();
+    }
+
+    /// Runs what blocks, with the settings as they are now.
+    pub(super) async fn with_config<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Config) -> T + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let sources = self.sources.clone();
+        let running = self.pool.run(move || sources.load().map(|loaded| work(&loaded.config)));
+        Ok(running.await.map_err(unfinished)?.map_err(ChoiceError::Unusable)?)
+    }
 }
 
 impl SettingRequest {
@@ -114,7 +129,7 @@ impl Admin {
         let writing = settings.pool.run(move || files::write_private(&file.path, file.text.as_bytes()));
         writing.await.map_err(unfinished)?.map_err(AdminError::File)?;
         tracing::info!(settings = ?names, "settings were chosen: the appliance starts anew with them");
-        (settings.start_anew)();
+        settings.start_anew();
         Ok(AdminResponse::Settings(Vec::new()))
     }
 }

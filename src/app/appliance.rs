@@ -355,6 +355,10 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> 
     let opened = State::open(config, Arc::clone(clock));
     let (state, report) = opened.context("the appliance's state could not be opened")?;
     tell(&report);
+    if let Some(replaced) = &report.replaced {
+        let entry = Entry::new(Actor::Appliance, "state.restore").detail("former_state", replaced.display());
+        state.audit.record(entry).await?;
+    }
     if let Some(restored) = &report.restored {
         // What was revoked after that export counts again: an auditor must find this, so without it nothing is served.
         let entry = Entry::new(Actor::Appliance, "store.restore").reason(&restored.cause);
@@ -365,6 +369,9 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> 
 
 /// What an administrator has to know of how the store opened.
 fn tell(report: &OpenReport) {
+    if let Some(replaced) = &report.replaced {
+        tracing::warn!(kept_in = %replaced.display(), "the state of a state file has taken the place of the former one");
+    }
     if let Some(restored) = &report.restored {
         tracing::error!(
             cause = %restored.cause,

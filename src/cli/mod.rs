@@ -11,6 +11,7 @@ mod healthcheck;
 mod output;
 mod run;
 mod setup_code;
+mod state;
 mod trust;
 mod version;
 
@@ -63,6 +64,8 @@ enum Command {
     Audit(audit::Audit),
     /// Make another one-time code for the set-up page, while there is no administrator
     SetupCode(setup_code::SetupCode),
+    /// The whole state in one encrypted file, to be carried to another machine
+    State(state::State),
     /// Administer accounts, devices, servers, databases, grants and sessions
     Admin(admin::Admin),
     /// Trust an appliance's authority on this machine, or no longer
@@ -103,6 +106,7 @@ fn dispatch(Arguments { settings, command }: Arguments) -> anyhow::Result<()> {
         Command::Healthcheck(healthcheck) => healthcheck.run(&settings),
         Command::Audit(audit) => audit.run(&settings),
         Command::SetupCode(setup_code) => setup_code.run(&settings),
+        Command::State(state) => state.run(&settings),
         Command::Admin(admin) => admin.run(&settings),
         Command::Trust(trust) => trust.run(&settings),
         Command::Discover(discover) => discover.run(),

@@ -103,7 +103,7 @@ impl Sources {
     /// read again. Blocks.
     pub fn choose(&self, choices: &[(&str, Choice)]) -> Result<Chosen, ChoiceError> {
         let loaded = self.load().map_err(ChoiceError::Unusable)?;
-        let path = path(&loaded.config.appliance.data_dir);
+        let path = file_in(&loaded.config.appliance.data_dir);
         let mut document = match std::fs::read_to_string(&path) {
             // What does not read was refused by `load` above.
             Ok(text) => text.parse().unwrap_or_default(),
@@ -127,19 +127,19 @@ impl Sources {
 
     /// Puts the chosen settings aside, because the appliance does not start with them: they stay to be looked at.
     pub fn put_aside(&self, data_dir: &Path) -> std::io::Result<()> {
-        let path = path(data_dir);
+        let path = file_in(data_dir);
         std::fs::rename(&path, path.with_extension("toml.refused"))
     }
 }
 
 /// The file in this data folder.
-fn path(data_dir: &Path) -> PathBuf {
+pub fn file_in(data_dir: &Path) -> PathBuf {
     data_dir.join("chosen.toml")
 }
 
 /// The text of the file in this data folder; nothing where there is none.
 pub(super) fn kept(data_dir: &Path, complaints: &mut Complaints) -> Option<(PathBuf, String)> {
-    let path = path(data_dir);
+    let path = file_in(data_dir);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some((path, text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -234,7 +234,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let sources = sources(folder.path(), &[]);
         choose(&sources, &[("appliance.names", list(&["sql.example.org"]))]).unwrap();
-        let before = std::fs::read_to_string(path(folder.path())).unwrap();
+        let before = std::fs::read_to_string(file_in(folder.path())).unwrap();
         for (name, choice) in [
             ("appliance.names", list(&["not a host"])),
             ("appliance.names", list(&[])),
@@ -244,8 +244,8 @@ mod tests {
         ] {
             assert!(choose(&sources, &[(name, choice)]).is_err(), "{name}");
         }
-        assert_eq!(std::fs::read_to_string(path(folder.path())).unwrap(), before);
-        std::fs::write(path(folder.path()), "[listen]\nhttps = []\n").unwrap();
+        assert_eq!(std::fs::read_to_string(file_in(folder.path())).unwrap(), before);
+        std::fs::write(file_in(folder.path()), "[listen]\nhttps = []\n").unwrap();
         let error = sources.load().unwrap_err().to_string();
         assert!(error.contains("cannot be set here"), "{error}");
         sources.put_aside(folder.path()).unwrap();

@@ -1,13 +1,17 @@
 //! What is in the data folder, opened: by the running appliance, or by a command while the appliance is stopped.
 
+mod incoming;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
+pub use incoming::prepare as prepare_state_file;
+
 use crate::audit::{Audit, SigningKey};
-use crate::config::Config;
-use crate::domain::Events;
+use crate::config::{Config, chosen_file};
+use crate::domain::{Events, Timestamp};
 use crate::estate::{self, Estate};
 use crate::identity::{self, Identity};
 use crate::platform::{Clock, files};
@@ -64,6 +68,21 @@ impl Layout {
         files::write_public(&self.authority(), anchor.pem().as_bytes())
     }
 
+    /// What was chosen on the appliance's pages.
+    pub fn chosen(&self) -> PathBuf {
+        chosen_file(&self.folder)
+    }
+
+    /// A state file that is written at this time.
+    pub fn state_file(&self, at: Timestamp) -> PathBuf {
+        self.folder.join(format!("gatehouse-{}.state", at.as_millis()))
+    }
+
+    /// A state file on its way in.
+    pub fn upload(&self) -> PathBuf {
+        self.folder.join("incoming.upload")
+    }
+
     /// The note with the set-up code, while there is no administrator.
     pub fn set_up_note(&self) -> PathBuf {
         self.folder.join("setup-code")
@@ -82,7 +101,9 @@ impl State {
         let layout = Layout::of(data_dir);
         files::private_folder(data_dir)
             .with_context(|| format!("the data folder {} cannot be made or kept private", data_dir.display()))?;
-        let (store, report) = Store::open(StoreOptions {
+        let replaced =
+            incoming::take_over(&layout, clock.now()).context("the state that came in cannot be taken over")?;
+        let (store, mut report) = Store::open(StoreOptions {
             folder: layout.store(),
             master_key_file: config.keys.master_key_file.clone(),
             tables: tables(),
@@ -94,6 +115,7 @@ impl State {
         let identity = Identity::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone(), config)?;
         let estate = Estate::open(store.clone(), audit.clone(), Arc::clone(&clock), events.clone());
         let integrations = Integrations::open(store.clone(), audit.clone(), clock, events.clone());
+        report.replaced = replaced;
         Ok((Self { store, audit, events, identity, estate, integrations }, report))
     }
 }

@@ -24,20 +24,31 @@ impl DataKey {
     /// A new data key, wrapped by `master`.
     pub(super) fn random(master: &MasterKey) -> Result<Self, StoreError> {
         let key = random_key()?;
-        let wrapped = seal::seal(master.bytes(), WRAPPING, key.as_slice())?;
+        let wrapped = Self::wrap(&key, master)?;
         Self::derive(&key, wrapped)
     }
 
     /// Opens a wrapped data key.
     pub(super) fn unwrap(wrapped: Sealed, master: &MasterKey) -> Result<Self, StoreError> {
+        let key = Self::raw(&wrapped, master)?;
+        Self::derive(&key, wrapped)
+    }
+
+    /// The key itself, which is taken out for a state file alone.
+    pub(super) fn raw(wrapped: &Sealed, master: &MasterKey) -> Result<KeyBytes, StoreError> {
         let wrong = || MasterKeyError::Wrong { path: master.path().to_owned() };
-        let bytes = seal::unseal(master.bytes(), WRAPPING, &wrapped).map_err(|_| wrong())?;
+        let bytes = seal::unseal(master.bytes(), WRAPPING, wrapped).map_err(|_| wrong())?;
         let mut key = KeyBytes::default();
         if bytes.len() != key.len() {
             return Err(wrong().into());
         }
         key.copy_from_slice(&bytes);
-        Self::derive(&key, wrapped)
+        Ok(key)
+    }
+
+    /// A key that came in a state file, wrapped by this machine's master key.
+    pub(super) fn wrap(key: &KeyBytes, master: &MasterKey) -> Result<Sealed, StoreError> {
+        seal::seal(master.bytes(), WRAPPING, key.as_slice())
     }
 
     fn derive(key: &KeyBytes, wrapped: Sealed) -> Result<Self, StoreError> {

@@ -52,8 +52,7 @@ pub(super) fn write(folder: &Path, engine: &Engine, data_key: &Sealed, at: Times
     make_folder(folder)?;
     let path = free_name(folder, at);
     let partial = aside(&path);
-    write_lines(&partial, engine, data_key, at)?;
-    read(&partial, |_, _| Ok(()))?;
+    write_to(&partial, engine, data_key, at)?;
     put_in_place(&partial, &path)?;
     for old in list(folder)?.into_iter().skip(KEPT) {
         std::fs::remove_file(&old).map_err(file_error("remove", &old))?;
@@ -81,6 +80,12 @@ pub(super) fn restore(path: &Path, engine: &Engine) -> Result<(), StoreError> {
     })?;
     engine.apply(writes)?;
     engine.sync()
+}
+
+/// Writes a verified export to this path, for the owner alone.
+pub(super) fn write_to(path: &Path, engine: &Engine, data_key: &Sealed, at: Timestamp) -> Result<(), StoreError> {
+    write_lines(path, engine, data_key, at)?;
+    read(path, |_, _| Ok(())).map(drop)
 }
 
 fn write_lines(path: &Path, engine: &Engine, data_key: &Sealed, at: Timestamp) -> Result<(), StoreError> {
@@ -172,7 +177,7 @@ fn free_name(folder: &Path, at: Timestamp) -> PathBuf {
     }
 }
 
-fn json_line<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+pub(super) fn json_line<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut line =
         serde_json::to_vec(value).map_err(|source| StoreError::Record { table: "export".to_owned(), source })?;
     line.push(b'\n');

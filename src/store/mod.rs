@@ -26,6 +26,7 @@ mod master_key;
 mod migrate;
 mod open;
 mod seal;
+mod state_file;
 mod table;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use key::{Key, prefix};
 pub use master_key::MasterKeyError;
 pub use open::{OpenReport, Restored, StoreOptions};
 pub use seal::Sealed;
+pub use state_file::{StateFileError, restore_state_file};
 pub use table::{Entries, Table, TableInfo, VALUE_LIMIT};
 pub(crate) use table::{tables, version};
 
@@ -57,6 +59,7 @@ struct Inner {
     data_key: DataKey,
     tables: Vec<TableInfo>,
     clock: Arc<dyn Clock>,
+    master_key_file: std::path::PathBuf,
     place: Place,
 }
 

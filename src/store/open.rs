@@ -34,6 +34,8 @@ pub struct OpenReport {
     pub fresh: bool,
     /// The database could not be opened, and an export took its place: changes after it are lost.
     pub restored: Option<Restored>,
+    /// A state file's content took the place of what was there, which is kept here now.
+    pub replaced: Option<PathBuf>,
     /// Tables whose stored form was brought up to this version's.
     pub migrated: Vec<String>,
     /// Half-written snapshots of the database engine that were removed: it was stopped while it wrote them.
@@ -69,7 +71,7 @@ impl Place {
         }
     }
 
-    fn database(&self) -> PathBuf {
+    pub(super) fn database(&self) -> PathBuf {
         self.folder.join("sled")
     }
 
@@ -77,7 +79,7 @@ impl Place {
         self.folder.join("sled.restoring")
     }
 
-    fn data_key(&self) -> PathBuf {
+    pub(super) fn data_key(&self) -> PathBuf {
         self.folder.join(DATA_KEY)
     }
 
@@ -107,6 +109,7 @@ pub(super) fn open(options: StoreOptions) -> Result<(Store, OpenReport), StoreEr
         data_key,
         tables: options.tables,
         clock: options.clock,
+        master_key_file: options.master_key_file,
         place,
     };
     Ok((Store { inner: Arc::new(inner) }, report))

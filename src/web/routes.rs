@@ -1,6 +1,6 @@
 //! Every route, and who it takes. The router is built from this table, and so are the tests that try each route as everybody.
 
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -17,12 +17,21 @@ pub struct Route {
     pub method: Method,
     /// Who it takes.
     pub access: Access,
+    /// The largest body that it takes, in bytes, where that is not what a form may have.
+    body: Option<usize>,
     answers: Box<dyn Fn(MethodFilter) -> MethodRouter<Web> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} ({:?})", self.method, self.path, self.access)
+    }
+}
+
+impl Route {
+    /// The same, taking bodies of so many bytes.
+    pub fn taking(self, bytes: usize) -> Self {
+        Self { body: Some(bytes), ..self }
     }
 }
 
@@ -49,7 +58,7 @@ where
     H: Handler<T, Web> + Sync,
     T: 'static,
 {
-    Route { path, method, access, answers: Box::new(move |filter| on(filter, handler.clone())) }
+    Route { path, method, access, body: None, answers: Box::new(move |filter| on(filter, handler.clone())) }
 }
 
 /// All of them.
@@ -85,7 +94,12 @@ pub(super) fn router(web: &Web) -> Router<Web> {
     all().into_iter().fold(Router::new(), |router, route| {
         let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
         let look = middleware::from_fn_with_state((web.clone(), route.access), check);
-        router.route(route.path, (route.answers)(filter).layer(look))
+        let answers = (route.answers)(filter);
+        let answers = match route.body {
+            Some(bytes) => answers.layer(DefaultBodyLimit::max(bytes)),
+            None => answers,
+        };
+        router.route(route.path, answers.layer(look))
     })
 }
 

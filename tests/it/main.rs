@@ -64,6 +64,7 @@ mod set_up;
 mod short_keys;
 mod sign_in;
 mod sql_browser;
+mod state_file;
 mod store;
 mod support;
 mod tds_differential;

@@ -14,7 +14,7 @@ use crate::identity::generated;
 /// Where a password comes from. Never an argument: other users of the machine can see those.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-pub(super) struct PasswordSource {
+pub(in crate::cli) struct PasswordSource {
     /// Read the password from the standard input
     #[arg(long)]
     password_stdin: bool,
@@ -26,7 +26,7 @@ pub(super) struct PasswordSource {
 /// Where a new password comes from.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-pub(super) struct NewPasswordSource {
+pub(in crate::cli) struct NewPasswordSource {
     /// Read the password from the standard input
     #[arg(long)]
     password_stdin: bool,
@@ -39,14 +39,14 @@ pub(super) struct NewPasswordSource {
 }
 
 /// A new password, and whether it was made here and has to be shown.
-pub(super) struct NewPassword {
-    pub(super) secret: Secret,
-    pub(super) made: bool,
+pub(in crate::cli) struct NewPassword {
+    pub(in crate::cli) secret: Secret,
+    pub(in crate::cli) made: bool,
 }
 
 impl PasswordSource {
     /// The password of something that exists already.
-    pub(super) fn take(&self, prompt: &str) -> anyhow::Result<Secret> {
+    pub(in crate::cli) fn take(&self, prompt: &str) -> anyhow::Result<Secret> {
         match given(self.password_stdin, self.password_file.as_deref())? {
             Some(secret) => Ok(secret),
             None => ask_hidden(prompt),
@@ -56,7 +56,7 @@ impl PasswordSource {
 
 impl NewPasswordSource {
     /// A password that is being chosen: typed twice where it is typed.
-    pub(super) fn take(&self, prompt: &str) -> anyhow::Result<NewPassword> {
+    pub(in crate::cli) fn take(&self, prompt: &str) -> anyhow::Result<NewPassword> {
         if self.generate {
             return Ok(NewPassword { secret: generated::password()?, made: true });
         }

@@ -48,6 +48,7 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Certificates(view) => certificate::show_list(view),
         AdminResponse::SigningRequest(view) => certificate::show_request(view),
         AdminResponse::Settings(views) => settings(views),
+        AdminResponse::StateFile(view) => output::line(view.path.display()),
         AdminResponse::Ended { count } => output::line(format_args!("{count} ended")),
     }
     Ok(())

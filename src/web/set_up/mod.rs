@@ -6,6 +6,7 @@
 mod administrator;
 mod database;
 mod name;
+mod restore;
 mod server;
 mod workstations;
 
@@ -20,6 +21,7 @@ pub fn routes() -> Vec<Route> {
         post("/setup/code", Access::SetUp, administrator::code),
         post("/setup/administrator", Access::SetUp, administrator::begin),
         post("/setup/factor", Access::SetUp, administrator::complete),
+        post("/setup/restore", Access::SetUp, restore::send).taking(restore::LARGEST),
         get(name::PATH, ADMINISTRATORS, name::page),
         post(name::PATH, ADMINISTRATORS, name::send),
         get(server::PATH, ADMINISTRATORS, server::page),
