@@ -1,12 +1,14 @@
 //! Devices, as administrators see them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
 use crate::domain::{DeviceId, Name, Network};
-use crate::identity::Device;
+use crate::identity::{Account, Device, IdentityError};
 
 /// A request about devices.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +32,26 @@ pub enum DeviceRequest {
     },
     /// Its secret no longer counts.
     Revoke(String),
+    /// One-time codes, by which devices are enrolled without anybody signing in.
+    Codes {
+        /// The accounts that the devices will act for.
+        accounts: Vec<String>,
+        /// How many for each.
+        count: usize,
+        /// How long they count.
+        lifetime: Duration,
+    },
+}
+
+/// A one-time code that enrols a device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentCodeView {
+    /// The account that the device will act for.
+    pub account: String,
+    /// The code: here, and never again.
+    pub code: SentSecret,
+    /// When it ends.
+    pub expires: String,
 }
 
 /// A device.
@@ -75,11 +97,39 @@ impl Admin {
                 let device = identity.bind_device(actor, identity.device(&device)?.id, networks).await?;
                 Ok(AdminResponse::Device(self.device_view(device)?))
             }
+            DeviceRequest::Codes { accounts, count, lifetime } => {
+                self.enrolment_codes(actor, &accounts, count, lifetime).await
+            }
             DeviceRequest::Revoke(name) => {
                 let device = identity.revoke_device(actor, identity.device(&name)?.id).await?;
                 Ok(AdminResponse::Device(self.device_view(device)?))
             }
         }
+    }
+
+    async fn enrolment_codes(
+        &self,
+        actor: &Actor,
+        accounts: &[String],
+        count: usize,
+        lifetime: Duration,
+    ) -> Result<AdminResponse, AdminError> {
+        if accounts.len().saturating_mul(count) > MOST_CODES_AT_ONCE {
+            return Err(IdentityError::TooMany { what: "codes at once", limit: MOST_CODES_AT_ONCE }.into());
+        }
+        // A name that is wrong is found before any code is made.
+        let found: Vec<Account> = accounts.iter().map(|name| self.identity.account(name)).collect::<Result<_, _>>()?;
+        let mut views = Vec::new();
+        for account in found {
+            let (codes, expires) = self.identity.issue_enrolment_codes(actor, account.id, count, lifetime).await?;
+            let view = |code| EnrolmentCodeView {
+                account: account.name.to_string(),
+                code: SentSecret(code),
+                expires: shown(expires),
+            };
+            views.extend(codes.into_iter().map(view));
+        }
+        Ok(AdminResponse::EnrolmentCodes(views))
     }
 
     fn device_view(&self, device: Device) -> Result<DeviceView, AdminError> {
@@ -89,3 +139,6 @@ impl Admin {
         Ok(DeviceView { id: device.id, name, account, networks, created, secret: None })
     }
 }
+
+/// So many are made by one request: the answer has to fit.
+const MOST_CODES_AT_ONCE: usize = 1000;

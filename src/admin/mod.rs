@@ -35,7 +35,7 @@ pub use certificate::{
     AuthorityView, CertificateRequest, Certificates, CertificatesView, LeafView, SigningRequestView, SourceView,
 };
 pub use database::{DatabaseRequest, DatabaseView};
-pub use device::{DeviceRequest, DeviceView};
+pub use device::{DeviceRequest, DeviceView, EnrolmentCodeView};
 pub use error::{AdminError, Refusal};
 pub use grant::{GrantRequest, GrantView, GranteeName};
 pub use group::{GroupRequest, GroupView, MemberName};
@@ -130,6 +130,8 @@ pub enum AdminResponse {
     Device(DeviceView),
     /// Devices.
     Devices(Vec<DeviceView>),
+    /// One-time codes that enrol devices.
+    EnrolmentCodes(Vec<EnrolmentCodeView>),
     /// A pass.
     Pass(PassView),
     /// Passes.

@@ -264,7 +264,9 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId, now: Timestamp) -> R
     for (key, device) in state.scan::<Devices>()?.into_iter().filter(|(_, device)| device.account == id) {
         state.remove::<Devices>(&key)?;
         state.remove::<Names>(&device.name.folded())?;
-        state.remove::<Secrets>(&device.hash)?;
+        for hash in device.hashes() {
+            state.remove::<Secrets>(&hash)?;
+        }
     }
     for (key, pass) in state.scan::<Passes>()?.into_iter().filter(|(_, pass)| pass.account == id) {
         state.remove::<Passes>(&key)?;

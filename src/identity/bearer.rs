@@ -29,7 +29,7 @@ impl Caller {
 impl Identity {
     /// Who comes with this bearer's token, if it is for `needed`: an OAuth access token, an API token, or a device's secret.
     /// A SQL pass opens databases alone. Address rules are the gateway's; a device's networks count here, too.
-    pub fn bearer(&self, token: &Secret, needed: Scope, peer: IpAddr) -> Result<Caller, SignInError> {
+    pub async fn bearer(&self, token: &Secret, needed: Scope, peer: IpAddr) -> Result<Caller, SignInError> {
         let kind = Kind::of(token.expose()).filter(|kind| matches!(kind, Kind::Access | Kind::Token | Kind::Device));
         let (found, suspect) = self.found(kind.unwrap_or(Kind::Token), None, token, peer)?;
         if !found.scopes.contains(needed) {
@@ -37,6 +37,9 @@ impl Identity {
         }
         let device = found.device.as_ref().map(|device| device.id);
         let principal = self.principal(found.account, found.credential, found.expires, peer)?;
+        if let Some((device, used)) = found.renewed {
+            self.settle(device, used).await?;
+        }
         self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
         Ok(Caller { principal, scopes: found.scopes, device })
     }

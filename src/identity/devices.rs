@@ -7,7 +7,7 @@ use super::generated::Kind;
 use super::records::{Device, Devices, NameOwner, Names, Passes, SecretHash, SecretOwner, Secrets};
 use super::{Identity, oauth};
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, DeviceId, Event, Name, Network, PassId, ProgramId, Secret};
+use crate::domain::{AccountId, DeviceId, Event, Name, Network, PassId, ProgramId, Secret, Timestamp};
 use crate::store::{Change, StoreError};
 
 impl Identity {
@@ -20,14 +20,7 @@ impl Identity {
     ) -> Result<(Device, Secret), IdentityError> {
         let secret = Kind::Device.generate()?;
         let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::Device, &secret));
-        let device = Device { id: DeviceId::random(), name, account, hash, created: now, networks: Vec::new() };
-        let insert = move |state: &mut Change<'_>| {
-            let owner = active(state, account, now)?;
-            take_name(state, &device.name, NameOwner::Device(device.id))?;
-            state.put::<Devices>(&device.id, &device)?;
-            state.put::<Secrets>(&device.hash, &SecretOwner::Device(device.id))?;
-            Ok((device.clone(), owner.name))
-        };
+        let insert = move |state: &mut Change<'_>| new_device(state, name.clone(), account, hash, now);
         let entry = |(device, owner): &(Device, Name)| {
             Entry::new(actor.clone(), "device.add").subject(device.name.as_str()).detail("account", owner.as_str())
         };
@@ -64,8 +57,7 @@ impl Identity {
             return Err(IdentityError::TooMany { what: "networks", limit: MOST_NETWORKS });
         }
         let bind = move |state: &mut Change<'_>| {
-            let device = state.read::<Devices>(&id)?;
-            let device = device.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: id.to_string() })?;
+            let device = read(state, id)?;
             let device = Device { networks: networks.clone(), ..device };
             state.put::<Devices>(&id, &device)?;
             Ok(device)
@@ -80,14 +72,55 @@ impl Identity {
         Ok(device)
     }
 
+    /// Gives a device its next secret. The one it has counts until the next is used for the first time ([`Self::settle`]): so
+    /// nothing is lost where the answer is, or where the device ends before it keeps it. Asked again, the answer before is void.
+    pub async fn rotate_device(&self, actor: &Actor, id: DeviceId) -> Result<Secret, IdentityError> {
+        let secret = Kind::Device.generate()?;
+        let hash = self.secret_hash(Kind::Device, &secret);
+        let rotate = move |state: &mut Change<'_>| {
+            let device = read(state, id)?;
+            if let Some(void) = device.next {
+                state.remove::<Secrets>(&void)?;
+            }
+            state.put::<Secrets>(&hash, &SecretOwner::Device(id))?;
+            let device = Device { next: Some(hash), ..device };
+            state.put::<Devices>(&id, &device)?;
+            Ok(device)
+        };
+        let entry = |device: &Device| Entry::new(actor.clone(), "device.rotate").subject(device.name.as_str());
+        self.change(rotate, entry).await?;
+        Ok(secret)
+    }
+
+    /// The next secret of a device was used: the one before counts no more.
+    pub(super) async fn settle(&self, id: DeviceId, used: SecretHash) -> Result<(), IdentityError> {
+        let settle = move |state: &mut Change<'_>| {
+            let device = read(state, id)?;
+            // Another use of it was faster.
+            if device.next != Some(used) {
+                return Err(IdentityError::TooLate);
+            }
+            state.remove::<Secrets>(&device.hash)?;
+            let device = Device { hash: used, next: None, ..device };
+            state.put::<Devices>(&id, &device)?;
+            Ok(device)
+        };
+        let entry = |device: &Device| Entry::new(Actor::Appliance, "device.rotated").subject(device.name.as_str());
+        match self.change(settle, entry).await {
+            Ok(_) | Err(IdentityError::TooLate | IdentityError::NoSuch { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Revokes a device, with the passes that it was given.
     pub async fn revoke_device(&self, actor: &Actor, id: DeviceId) -> Result<Device, IdentityError> {
         let revoke = move |state: &mut Change<'_>| {
-            let device = state.read::<Devices>(&id)?;
-            let device = device.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: id.to_string() })?;
+            let device = read(state, id)?;
             state.remove::<Devices>(&id)?;
             state.remove::<Names>(&device.name.folded())?;
-            state.remove::<Secrets>(&device.hash)?;
+            for hash in device.hashes() {
+                state.remove::<Secrets>(&hash)?;
+            }
             let programs = oauth::forget_device(state, device.account, id)?;
             Ok((device, remove_passes(state, id)?, programs))
         };
@@ -105,6 +138,28 @@ impl Identity {
     pub(super) fn secret_hash(&self, kind: Kind, secret: &Secret) -> SecretHash {
         SecretHash(self.inner.store.keyed_hash(kind.purpose(), secret.expose().as_bytes()))
     }
+}
+
+/// Puts a new device into the state, under a name that is free. Says for whom it acts.
+pub(super) fn new_device(
+    state: &mut Change<'_>,
+    name: Name,
+    account: AccountId,
+    hash: SecretHash,
+    now: Timestamp,
+) -> Result<(Device, Name), IdentityError> {
+    let owner = active(state, account, now)?;
+    let networks = Vec::new();
+    let device = Device { id: DeviceId::random(), name, account, hash, next: None, created: now, networks };
+    take_name(state, &device.name, NameOwner::Device(device.id))?;
+    state.put::<Devices>(&device.id, &device)?;
+    state.put::<Secrets>(&device.hash, &SecretOwner::Device(device.id))?;
+    Ok((device, owner.name))
+}
+
+fn read(state: &Change<'_>, id: DeviceId) -> Result<Device, IdentityError> {
+    let device = state.read::<Devices>(&id)?;
+    device.ok_or_else(|| IdentityError::NoSuch { kind: "device", name: id.to_string() })
 }
 
 fn remove_passes(state: &mut Change<'_>, device: DeviceId) -> Result<Vec<PassId>, StoreError> {

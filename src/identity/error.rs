@@ -211,6 +211,9 @@ pub enum IdentityError {
     /// No such link, or one that was used, replaced, or is past its time. The workstation's side.
     #[error("this link counts no more; ask an administrator for another one")]
     NoLink,
+    /// No such enrolment code, or one that was used or is past its time. The workstation's side.
+    #[error("this enrolment code is not right, or counts no more; ask an administrator for another one")]
+    NoEnrolmentCode,
     /// The account must have a second factor, and this is its last. The operator's side.
     #[error("this account must have a second factor; add another one first")]
     FactorRequired,
@@ -226,7 +229,7 @@ pub enum IdentityError {
     #[error("a token has at least one scope")]
     NoScope,
     /// There are as many as there may be. The operator's side.
-    #[error("there are {limit} {what} already; remove one first")]
+    #[error("there may be {limit} {what}, and no more")]
     TooMany {
         /// Of what.
         what: &'static str,
@@ -348,6 +351,27 @@ impl From<IdentityError> for FactorError {
             IdentityError::WrongCode => Self::Proof(SignInError::WrongCode),
             IdentityError::TooLate => Self::Proof(SignInError::TooLate),
             other => Self::Identity(other),
+        }
+    }
+}
+
+/// Why a device was not enrolled by a code.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// Too many wrong codes came from there.
+    #[error("{}", .0.text())]
+    Code(#[from] SignInError),
+    /// The code counts no more, the name is taken, or the appliance cannot do it now.
+    #[error(transparent)]
+    Device(#[from] IdentityError),
+}
+
+impl EnrolmentError {
+    /// Whose side it is on.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Code(error) => error.side(),
+            Self::Device(error) => error.side(),
         }
     }
 }

@@ -122,6 +122,13 @@ pub fn user_code() -> Result<Secret, NoRandomness> {
     Ok(Secret::new(format!("{first}-{second}")))
 }
 
+/// A code that an administrator hands to whoever sets up a workstation: `BCDF-GHJK-LMNP`, 52 bits.
+pub fn enrolment_code() -> Result<Secret, NoRandomness> {
+    let letters = random_text(CONSONANTS, 12)?;
+    let groups: Vec<&str> = (0..3).filter_map(|group| letters.expose().get(group * 4..group * 4 + 4)).collect();
+    Ok(Secret::new(groups.join("-")))
+}
+
 /// What all refresh tokens of one program begin with: half of the digits, 131 bits.
 pub fn family_of(refresh: &Secret) -> &str {
     refresh.expose().get(..Kind::Refresh.prefix().len() + FAMILY_DIGITS).unwrap_or_default()

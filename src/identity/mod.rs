@@ -9,6 +9,7 @@ mod accounts;
 pub mod addresses;
 mod bearer;
 mod devices;
+mod enrolment;
 mod error;
 pub mod factors;
 pub mod generated;
@@ -34,7 +35,8 @@ use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
 pub use bearer::Caller;
-pub use error::{FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
+pub use enrolment::{LONGEST_CODE_LIFE, MOST_CODES};
+pub use error::{EnrolmentError, FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
 pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use set_up::{SetUpCode, SetUpStep};
 pub use sign_in::Presented;
@@ -59,6 +61,7 @@ pub fn tables() -> Vec<TableInfo> {
         reset::tables(),
         addresses::tables(),
         oauth::tables(),
+        enrolment::tables(),
     ]
     .concat()
 }
@@ -78,6 +81,8 @@ struct Inner {
     hasher: Hasher,
     memory: Memory,
     throttle: Throttle,
+    /// Wrong enrolment codes, counted by address.
+    enrolment: Throttle,
     factors: factors::Part,
     oauth: oauth::Part,
     web: web::Part,
@@ -109,6 +114,7 @@ impl Identity {
             hasher: Hasher::new(settings.hashing_places)?,
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
+            enrolment: Throttle::new(limits),
             factors: factors::Part::new(settings, limits, &config.appliance.name),
             oauth: oauth::Part::new(settings, limits),
             web: web::Part::new(settings),

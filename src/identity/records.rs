@@ -72,6 +72,9 @@ pub struct Device {
     pub account: AccountId,
     /// The keyed hash of its secret.
     pub hash: SecretHash,
+    /// The keyed hash of the secret that takes its place as soon as it is used.
+    #[serde(default)]
+    pub next: Option<SecretHash>,
     /// When it was added.
     pub created: Timestamp,
     /// The networks that its secret, and the passes it was given, count from; anywhere when there are none.
@@ -80,6 +83,11 @@ pub struct Device {
 }
 
 impl Device {
+    /// The keyed hashes of every secret that counts.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = SecretHash> {
+        std::iter::once(self.hash).chain(self.next)
+    }
+
     /// Whether its secret counts from this address.
     pub fn may_come_from(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();

@@ -18,7 +18,7 @@ use super::records::{
 };
 use super::throttle::Suspect;
 use crate::domain::name::fold;
-use crate::domain::{AccountId, Credential, Principal, Scope, Scopes, Secret, Timestamp};
+use crate::domain::{AccountId, Credential, DeviceId, Principal, Scope, Scopes, Secret, Timestamp};
 use crate::store::{Change, StoreError};
 
 /// What somebody shows to be let in.
@@ -41,10 +41,10 @@ impl Identity {
         match presented {
             Presented::Token(secret) => {
                 let kind = Kind::of(secret.expose()).filter(|kind| *kind == Kind::Access).unwrap_or(Kind::Token);
-                self.by_generated(kind, None, &secret, peer)
+                self.by_generated(kind, None, &secret, peer).await
             }
             Presented::Password { name, secret } => match Kind::of(secret.expose()) {
-                Some(kind) => self.by_generated(kind, Some(&name), &secret, peer),
+                Some(kind) => self.by_generated(kind, Some(&name), &secret, peer).await,
                 None => self.by_password(&name, &secret, peer).await,
             },
         }
@@ -137,7 +137,7 @@ impl Identity {
     }
 
     /// Signs in to the gateway by a secret that the appliance made.
-    fn by_generated(
+    async fn by_generated(
         &self,
         expected: Kind,
         name: Option<&str>,
@@ -148,7 +148,11 @@ impl Identity {
         if !found.scopes.contains(Scope::Sql) {
             return Err(SignInError::Scope);
         }
+        let renewed = found.renewed;
         let principal = self.admit(found.account, found.credential, found.expires, peer)?;
+        if let Some((device, used)) = renewed {
+            self.settle(device, used).await?;
+        }
         self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
         Ok(principal)
     }
@@ -183,7 +187,7 @@ impl Identity {
     fn find(&self, kind: Kind, name: Option<&str>, secret: &Secret) -> Result<Option<Found>, StoreError> {
         let (store, hash) = (&self.inner.store, self.secret_hash(kind, secret));
         let found = if kind == Kind::Access { self.find_program(hash)? } else { self.find_owner(hash)? };
-        let Some(Owned { account, credential, expires, device, scopes }) = found else { return Ok(None) };
+        let Some(Owned { account, credential, expires, device, scopes, renewed }) = found else { return Ok(None) };
         let Some(account) = store.read::<Accounts>(&account)? else { return Ok(None) };
         // A device signs in under its own name, everything else under its account's.
         let goes_with = match (credential, &device) {
@@ -191,7 +195,7 @@ impl Identity {
             _ => account.name.folded(),
         };
         let fits = name.is_none_or(|name| fold(name) == goes_with);
-        Ok(fits.then_some(Found { account, credential, expires, device, scopes }))
+        Ok(fits.then_some(Found { account, credential, expires, device, scopes, renewed }))
     }
 
     fn find_owner(&self, hash: SecretHash) -> Result<Option<Owned>, StoreError> {
@@ -202,6 +206,7 @@ impl Identity {
                 account: device.account,
                 credential: Credential::Device(id),
                 expires: None,
+                renewed: (device.next == Some(hash)).then_some((id, hash)),
                 device: Some(device),
                 scopes: Scopes::of([Scope::Sql, Scope::WorkstationConfig]),
             }),
@@ -213,6 +218,7 @@ impl Identity {
                     expires: Some(pass.expires),
                     device: pass.device.map(|id| store.read::<Devices>(&id)).transpose()?.flatten(),
                     scopes: Scopes::sql(),
+                    renewed: None,
                 }),
             },
             SecretOwner::Token(id) => store.read::<Tokens>(&id)?.map(|token| Owned {
@@ -221,6 +227,7 @@ impl Identity {
                 expires: Some(token.expires),
                 device: None,
                 scopes: token.scopes,
+                renewed: None,
             }),
         })
     }
@@ -282,6 +289,8 @@ pub(super) struct Found {
     pub(super) expires: Option<Timestamp>,
     pub(super) scopes: Scopes,
     pub(super) device: Option<Device>,
+    /// The device that it is the next secret of, used for the first time.
+    pub(super) renewed: Option<(DeviceId, SecretHash)>,
 }
 
 /// The same by ids.
@@ -291,6 +300,7 @@ pub(super) struct Owned {
     pub(super) expires: Option<Timestamp>,
     pub(super) device: Option<Device>,
     pub(super) scopes: Scopes,
+    pub(super) renewed: Option<(DeviceId, SecretHash)>,
 }
 
 pub(super) fn throttled(retry_after: std::time::Duration) -> SignInError {

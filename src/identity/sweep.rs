@@ -1,13 +1,13 @@
 //! What is over and was kept only because nobody came by to remove it.
 
-use super::Identity;
 use super::oauth;
 use super::records::Accounts;
 use super::web;
+use super::{Identity, enrolment};
 use crate::store::{Change, StoreError};
 
 impl Identity {
-    /// Removes web sessions and programs that are past their time. They count no more already; this only makes room. To be
+    /// Removes web sessions, programs and enrolment codes that are past their time. They count no more already; this only makes room. To be
     /// called now and then.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let (now, limits, idle) = (self.inner.clock.now(), self.inner.web.limits, self.inner.oauth.idle_limit());
@@ -16,7 +16,7 @@ impl Identity {
                 web::sweep(state, &account, limits, now)?;
                 oauth::sweep(state, id, idle, now)?;
             }
-            Ok(())
+            enrolment::sweep(state, now)
         };
         self.inner.store.change(sweep).await
     }

@@ -75,6 +75,7 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
     match access {
         Access::Bearer(scope) => {
             let caller = bearer(web, scope, request.headers(), request.extensions())
+                .await
                 .map_err(|problem| Box::new(problem.into_response()))?;
             request.extensions_mut().insert(caller);
         }
@@ -112,14 +113,19 @@ async fn visit(web: &Web, secret: Option<Secret>, origin: Origin) -> Result<Opti
 }
 
 /// Who comes with the token in these headers.
-pub(super) fn bearer(web: &Web, scope: Scope, headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, Problem> {
+pub(super) async fn bearer(
+    web: &Web,
+    scope: Scope,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Caller, Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = given.and_then(|text| text.split_once(' ')).ok_or_else(Problem::token_missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Problem::token_missing());
     }
     let peer = caller::origin(web, extensions, headers).peer;
-    web.identity.bearer(&Secret::new(token.trim()), scope, peer).map_err(|error| match error {
+    web.identity.bearer(&Secret::new(token.trim()), scope, peer).await.map_err(|error| match error {
         SignInError::Wrong | SignInError::Expired | SignInError::Disabled => Problem::token_invalid(),
         other => other.into(),
     })

@@ -10,13 +10,10 @@ use super::access::Access;
 use super::oauth::Issuer;
 use super::problem::{Problem, wants_page};
 use super::routes::{Route, get};
-use super::{Web, device};
+use super::{Web, device, workstations};
 use crate::domain::Scope;
 use crate::workstation::ETag;
 use crate::workstation::documents::{self, DISCOVERY_PATH};
-
-/// Where the page for people is.
-pub const WORKSTATIONS: &str = "/workstations";
 
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {
@@ -34,10 +31,11 @@ const KEPT: &str = "public, max-age=300";
 async fn discovery(State(web): State<Web>, headers: HeaderMap) -> Response {
     let facts: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, KEPT), (header::VARY, "accept")];
     if wants_page(&headers) {
-        return (facts, Redirect::to(WORKSTATIONS)).into_response();
+        return (facts, Redirect::to(workstations::PATH)).into_response();
     }
-    let (tag, document) = web.workstations.discovery();
-    tagged(&headers, &tag, (facts, Json(document)).into_response())
+    let (tag, text) = web.workstations.discovery_text();
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    tagged(&headers, &tag, (facts, kind, text.to_string()).into_response())
 }
 
 /// `GET /.well-known/oauth-authorization-server`: what the authorisation server can do, and where.
@@ -51,7 +49,7 @@ async fn metadata(issuer: Issuer) -> Response {
         "device_authorization_endpoint": at("/oauth/device_authorization"),
         "revocation_endpoint": at("/oauth/revoke"),
         "introspection_endpoint": at("/oauth/introspect"),
-        "service_documentation": at(WORKSTATIONS),
+        "service_documentation": at(workstations::PATH),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

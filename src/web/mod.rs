@@ -30,6 +30,7 @@ pub mod serve;
 pub mod set_up;
 pub mod sign_in;
 pub mod trust;
+pub mod workstations;
 
 use std::sync::Arc;
 

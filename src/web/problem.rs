@@ -20,7 +20,7 @@ use super::{Web, caller, routes};
 use crate::admin::AdminError;
 use crate::domain::Side;
 use crate::identity::oauth::OAuthError;
-use crate::identity::{FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
+use crate::identity::{EnrolmentError, FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
 use crate::workstation::WorkstationError;
 
 /// An error, as whoever asked is told of it.
@@ -196,6 +196,13 @@ impl Problem {
         Self { retry_after: Some(Duration::from_secs(1)), ..problem }
     }
 
+    /// A client's own sign-in came with a request to OAuth: clients have none here (RFC 6749 5.2).
+    pub fn client_sign_in() -> Self {
+        let detail = "Clients have no secret here. Send the client_id in the form, and no Authorization.";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "No sign-in of clients", detail);
+        Self { challenge: Some("Basic realm=\"gatehouse\""), oauth: Some("invalid_client"), ..problem }
+    }
+
     /// What was sent to an endpoint of OAuth does not read: programs there look for a code.
     pub fn for_oauth(self) -> Self {
         Self { oauth: Some("invalid_request"), ..self }
@@ -230,10 +237,6 @@ impl From<OAuthError> for Problem {
             OAuthError::Server(source) => Self::internal(source),
             OAuthError::Throttled { retry_after } => Self::throttled(text, *retry_after),
             OAuthError::TemporarilyUnavailable => Self::busy(text),
-            OAuthError::InvalidClient => {
-                let problem = Self::new(StatusCode::UNAUTHORIZED, "Unknown program", text);
-                Self { challenge: Some("Basic realm=\"gatehouse\""), ..problem }
-            }
             _ => Self::new(StatusCode::BAD_REQUEST, "Not given", text),
         };
         Self { oauth: Some(error.code()), ..problem }
@@ -265,6 +268,15 @@ impl From<FactorError> for Problem {
         match error {
             FactorError::Proof(error) => error.into(),
             FactorError::Identity(error) => error.into(),
+        }
+    }
+}
+
+impl From<EnrolmentError> for Problem {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Code(error) => error.into(),
+            EnrolmentError::Device(error) => error.into(),
         }
     }
 }

@@ -85,6 +85,7 @@ pub fn all() -> Vec<Route> {
         super::oauth::routes(),
         super::device::routes(),
         super::api::routes(),
+        super::workstations::routes(),
     ];
     features.into_iter().flatten().collect()
 }

@@ -1,6 +1,6 @@
 //! [`Workstations`]: the documents for one who has signed in, and the waiting for their change.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::changes::{Changes, Snapshot};
@@ -36,6 +36,16 @@ struct Inner {
     id: ApplianceId,
     passes: Arc<Passes>,
     changes: Changes,
+    /// The discovery document as it was last sent, and for which authority: it is asked for by whoever comes along.
+    sent: Mutex<Option<Sent>>,
+}
+
+/// A discovery document, ready to be sent.
+#[derive(Clone)]
+struct Sent {
+    authority: Option<String>,
+    tag: ETag,
+    text: Arc<str>,
 }
 
 /// What the service is made of.
@@ -116,7 +126,7 @@ impl Workstations {
         let id = appliance_id(&parts.store, parts.clock.now()).await?;
         let passes = Arc::new(Passes::default());
         let changes = Changes::listen(&parts.events, &passes);
-        Ok(Self { inner: Arc::new(Inner { parts, id, passes, changes }) })
+        Ok(Self { inner: Arc::new(Inner { parts, id, passes, changes, sent: Mutex::default() }) })
     }
 
     /// The appliance's id.
@@ -135,6 +145,21 @@ impl Workstations {
         let sha256 = authority.as_ref().map(|anchor| anchor.sha256());
         let document = Discovery::new(self.inner.id, &self.inner.parts.place.name, sha256);
         (ETag::of(&document), document)
+    }
+
+    /// The same as JSON text: made once for each authority.
+    pub fn discovery_text(&self) -> (ETag, Arc<str>) {
+        let authority = (self.inner.parts.authority)();
+        let sha256 = authority.as_ref().map(|anchor| anchor.sha256());
+        let mut sent = self.inner.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sent) = sent.as_ref().filter(|sent| sent.authority.as_deref() == sha256) {
+            return (sent.tag.clone(), Arc::clone(&sent.text));
+        }
+        let (tag, document) = self.discovery();
+        let text: Arc<str> = serde_json::to_string(&document).unwrap_or_default().into();
+        let authority = document.authority.map(|authority| authority.sha256);
+        *sent = Some(Sent { authority, tag: tag.clone(), text: Arc::clone(&text) });
+        (tag, text)
     }
 
     /// The configuration for one who has signed in. `device` is the one that asks, where the credential itself does not
@@ -186,6 +211,13 @@ impl Workstations {
     /// Wakes who waits, after a change that the event line does not tell of: another certificate.
     pub fn changed(&self) {
         self.inner.changes.count_one();
+    }
+
+    /// A password for programs that are set up by hand, and when it ends: the pass of whatever asks without a device.
+    pub async fn password(&self, who: &Principal) -> Result<(Timestamp, Secret), WorkstationError> {
+        let (inner, now) = (&self.inner, self.inner.parts.clock.now());
+        let held = inner.passes.current_or((who.account, None), now, inner.make_pass(who, None)).await?;
+        Ok((held.expires, held.secret))
     }
 
     /// The connections that an account may make, without a password: for files that are downloaded.

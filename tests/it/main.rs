@@ -83,6 +83,8 @@ mod web_set_up;
 mod web_sign_in;
 mod web_sign_in_browser;
 mod web_workstation;
+mod web_workstation_devices;
+mod web_workstation_page;
 mod wire_tunnel;
 mod without_ecdsa;
 mod workstation_config;

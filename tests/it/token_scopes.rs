@@ -22,7 +22,7 @@ async fn a_token_is_for_its_scopes_alone() {
     for scope in Scope::ALL {
         let token = token(&house, ada.id, &[scope]).await;
         for needed in Scope::ALL {
-            let outcome = house.identity().bearer(&token, needed, HERE);
+            let outcome = house.identity().bearer(&token, needed, HERE).await;
             assert_eq!(outcome.is_ok(), scope == needed, "{scope} for {needed}");
             assert!(outcome.is_ok() || matches!(outcome, Err(SignInError::Scope)));
         }
@@ -39,15 +39,15 @@ async fn a_device_fetches_its_configuration_and_a_pass_or_a_cookie_does_not() {
     let house = House::build();
     let ada = house.member("ada").await;
     let (device, secret) = house.identity().add_device(&Actor::Console, name("desk-1"), ada.id).await.unwrap();
-    let caller = house.identity().bearer(&secret, Scope::WorkstationConfig, HERE).unwrap();
+    let caller = house.identity().bearer(&secret, Scope::WorkstationConfig, HERE).await.unwrap();
     assert_eq!((caller.principal.account, caller.principal.credential), (ada.id, Credential::Device(device.id)));
-    assert!(matches!(house.identity().bearer(&secret, Scope::AdminRead, HERE), Err(SignInError::Scope)));
+    assert!(matches!(house.identity().bearer(&secret, Scope::AdminRead, HERE).await, Err(SignInError::Scope)));
     house.identity().bind_device(&Actor::Console, device.id, vec!["192.0.2.0/24".parse().unwrap()]).await.unwrap();
-    let elsewhere = house.identity().bearer(&secret, Scope::WorkstationConfig, THERE);
+    let elsewhere = house.identity().bearer(&secret, Scope::WorkstationConfig, THERE).await;
     assert!(matches!(elsewhere, Err(SignInError::Address)));
     let (_, pass) = house.identity().issue_pass(&Actor::Console, ada.id, None, HOUR).await.unwrap();
     for strange in [pass.expose(), "", "Bearer x", &"x".repeat(9000), &format!("ghs_{}", "0".repeat(43))] {
-        let outcome = house.identity().bearer(&Secret::new(strange), Scope::WorkstationConfig, THERE);
+        let outcome = house.identity().bearer(&Secret::new(strange), Scope::WorkstationConfig, THERE).await;
         assert!(matches!(outcome, Err(SignInError::Wrong | SignInError::Throttled { .. })), "{strange}");
     }
 }
@@ -57,10 +57,10 @@ async fn a_token_ends_with_its_time_and_its_account() {
     let house = House::build();
     let ada = house.member("ada").await;
     let token = token(&house, ada.id, &[Scope::AdminRead]).await;
-    assert!(house.identity().bearer(&token, Scope::AdminRead, HERE).is_ok());
+    assert!(house.identity().bearer(&token, Scope::AdminRead, HERE).await.is_ok());
     house.identity().alter_account(&Actor::Console, ada.id, gatehouse::identity::Alteration::Disable).await.unwrap();
-    assert!(matches!(house.identity().bearer(&token, Scope::AdminRead, HERE), Err(SignInError::Disabled)));
+    assert!(matches!(house.identity().bearer(&token, Scope::AdminRead, HERE).await, Err(SignInError::Disabled)));
     house.identity().alter_account(&Actor::Console, ada.id, gatehouse::identity::Alteration::Enable).await.unwrap();
     house.wait(3600);
-    assert!(matches!(house.identity().bearer(&token, Scope::AdminRead, HERE), Err(SignInError::Expired)));
+    assert!(matches!(house.identity().bearer(&token, Scope::AdminRead, HERE).await, Err(SignInError::Expired)));
 }

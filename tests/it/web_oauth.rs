@@ -240,7 +240,7 @@ async fn a_refresh_token_counts_once_and_used_again_it_puts_the_program_out() {
 
 #[tokio::test]
 async fn the_token_endpoint_says_what_is_wrong_in_the_codes_of_the_rfc() {
-    let (house, pages, mut tab, mut program) = open().await;
+    let (house, _pages, mut tab, mut program) = open().await;
     let code = code(&mut tab).await;
     let forms: [(Fields<'_>, u16, &str); 8] = [
         (&[], 400, "invalid_request"),
@@ -256,14 +256,14 @@ async fn the_token_endpoint_says_what_is_wrong_in_the_codes_of_the_rfc() {
                 ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
                 ("device_code", "x"),
             ],
-            401,
+            400,
             "invalid_client",
         ),
     ];
     for (form, status, error) in forms {
         is_refused(&program.post("/oauth/token", form).await, status, error);
     }
-    let mut with_secret = pages.program("something");
+    let mut with_secret = program.with("authorization", "Basic Y29ubmVjdG9yOnNlY3JldA==");
     is_refused(&exchange(&mut with_secret, &code).await, 401, "invalid_client");
     let json = program.send(Method::POST, "/oauth/token", Some("application/json"), "{}").await;
     is_refused(&json, 415, "invalid_request");
@@ -331,7 +331,7 @@ async fn a_program_that_was_denied_is_told_so_and_unknown_programs_begin_nothing
         ("device_code", begun["device_code"].as_str().unwrap()),
     ];
     is_refused(&program.post("/oauth/token", &form).await, 400, "access_denied");
-    is_refused(&program.post("/oauth/device_authorization", &[("client_id", "nobody")]).await, 401, "invalid_client");
+    is_refused(&program.post("/oauth/device_authorization", &[("client_id", "nobody")]).await, 400, "invalid_client");
     let more = [("client_id", CONNECTOR), ("scope", "admin.read")];
     is_refused(&program.post("/oauth/device_authorization", &more).await, 400, "invalid_scope");
 }

@@ -4,8 +4,8 @@ use super::certificate;
 use super::integration_show;
 use super::table::{facts, facts_to, table};
 use crate::admin::{
-    AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, GrantView, GranteeName,
-    GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView, WhoseName,
+    AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, EnrolmentCodeView, GrantView,
+    GranteeName, GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView, WhoseName,
 };
 use crate::cli::output;
 pub(super) use crate::tls::anchor::grouped as fingerprint;
@@ -26,6 +26,7 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Groups(views) => groups(views),
         AdminResponse::Device(view) => device(view),
         AdminResponse::Devices(views) => devices(views),
+        AdminResponse::EnrolmentCodes(views) => enrolment_codes(views),
         AdminResponse::Pass(view) => pass(view),
         AdminResponse::Passes(views) => passes(views),
         AdminResponse::Token(view) => token(view),
@@ -169,6 +170,20 @@ fn device(view: &DeviceView) {
 fn devices(views: &[DeviceView]) {
     let row = |view: &DeviceView| [view.name.clone(), view.account.clone(), view.created.clone()];
     table(["name", "account", "created"], views.iter().map(row).collect());
+}
+
+/// As CSV, for a mail merge or a script, however many there are.
+fn enrolment_codes(views: &[EnrolmentCodeView]) {
+    output::line("account,code,expires");
+    for view in views {
+        output::line(format_args!("{},{},{}", csv_cell(&view.account), view.code.0.expose(), view.expires));
+    }
+}
+
+/// A text as a cell: quoted, and no formula to a spreadsheet.
+fn csv_cell(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 fn pass(view: &PassView) {

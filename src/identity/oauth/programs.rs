@@ -159,7 +159,7 @@ impl Identity {
             },
         };
         let (credential, scopes) = (Credential::Program(program.id), program.scopes);
-        Ok(Some(Owned { account: account.id, credential, expires: None, device, scopes }))
+        Ok(Some(Owned { account: account.id, credential, expires: None, device, scopes, renewed: None }))
     }
 }
 

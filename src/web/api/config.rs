@@ -46,7 +46,7 @@ async fn config(
         Ok(Waited::Changed) => Ok(told(service.config(who, device, Some(known)).await?)),
         // The account changed, and what the program came with may count all the same.
         Err(WorkstationError::SignedOut) => {
-            let caller = bearer(&web, Scope::WorkstationConfig, &headers, &extensions)?;
+            let caller = bearer(&web, Scope::WorkstationConfig, &headers, &extensions).await?;
             let answer = service.config(&caller.principal, caller.device, Some(known)).await?;
             if matches!(answer, Answer::NotModified(_)) {
                 // A client that is answered sooner asks sooner.

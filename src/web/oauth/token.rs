@@ -164,8 +164,9 @@ fn secret(field: Option<Typed>, missing: &'static str) -> Result<Secret, OAuthEr
 
 /// The form, where it is one, and no client secret came with it: there is no client here that has one.
 fn read<T>(headers: &HeaderMap, form: Result<Form<T>, Problem>) -> Result<T, Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Err(OAuthError::InvalidClient.into());
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if given.and_then(|text| text.split_once(' ')).is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")) {
+        return Err(Problem::client_sign_in());
     }
     form.map(|Form(form)| form).map_err(Problem::for_oauth)
 }

@@ -1,0 +1,130 @@
+//! Enrolment codes: an administrator hands one out, and whoever has it enrols one device for an account, without signing in.
+//!
+//! A code counts once, for some days. The store keeps a keyed hash of it. It is short enough to be typed (52 bits), so wrong
+//! ones are counted by address.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::devices::new_device;
+use super::error::{EnrolmentError, IdentityError};
+use super::generated::{self, Kind};
+use super::records::{Device, SecretHash};
+use super::web::Origin;
+use super::{Identity, accounts, sign_in};
+use crate::audit::{Actor, Entry, Outcome};
+use crate::domain::{AccountId, Name, Secret, Side, Timestamp};
+use crate::store::{self, Change, StoreError};
+
+/// A code, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentCode {
+    /// For whom the device will act.
+    account: AccountId,
+    /// When it ends.
+    expires: Timestamp,
+}
+
+store::tables! {
+    /// Enrolment codes.
+    EnrolmentCodes = "enrolment-codes": SecretHash => EnrolmentCode;
+}
+
+/// The most codes that are made at once for one account.
+pub const MOST_CODES: usize = 100;
+/// How long a code may count.
+pub const LONGEST_CODE_LIFE: Duration = Duration::from_secs(90 * 86_400);
+
+impl Identity {
+    /// Makes codes for an account, each for one device. They are in the answer, and nowhere else.
+    pub async fn issue_enrolment_codes(
+        &self,
+        actor: &Actor,
+        account: AccountId,
+        count: usize,
+        lifetime: Duration,
+    ) -> Result<(Vec<Secret>, Timestamp), IdentityError> {
+        if !(SHORTEST_CODE_LIFE..=LONGEST_CODE_LIFE).contains(&lifetime) {
+            return Err(IdentityError::Lifetime("one minute and 90 days"));
+        }
+        if count > MOST_CODES {
+            return Err(IdentityError::TooMany { what: "codes at once", limit: MOST_CODES });
+        }
+        let codes: Vec<Secret> = (0..count).map(|_| generated::enrolment_code()).collect::<Result<_, _>>()?;
+        let hashes: Vec<SecretHash> = codes.iter().map(|code| self.code_hash(code.expose())).collect();
+        let now = self.inner.clock.now();
+        let expires = now.after(lifetime);
+        let insert = move |state: &mut Change<'_>| {
+            let owner = accounts::active(state, account, now)?;
+            for hash in &hashes {
+                state.put::<EnrolmentCodes>(hash, &EnrolmentCode { account, expires })?;
+            }
+            Ok(owner.name)
+        };
+        let entry = |owner: &Name| {
+            let entry = Entry::new(actor.clone(), "device.codes").subject(owner.as_str());
+            entry.detail("count", count).detail("expires", expires)
+        };
+        self.change(insert, entry).await?;
+        Ok((codes, expires))
+    }
+
+    /// Enrols a device by a code, which counts no more then. A name that is taken leaves the code as it was.
+    pub async fn enrol_device(
+        &self,
+        code: &Secret,
+        name: Name,
+        origin: &Origin,
+    ) -> Result<(Device, Name, Secret), EnrolmentError> {
+        let (throttle, now) = (&self.inner.enrolment, self.inner.clock.monotonic());
+        let suspect = throttle.suspect(ANYBODY, origin.peer);
+        throttle.attempt(suspect, now).map_err(sign_in::throttled)?;
+        let hash = self.code_hash(code.expose());
+        let time = self.inner.clock.now();
+        let kept = self.inner.store.read::<EnrolmentCodes>(&hash).map_err(IdentityError::from)?;
+        if kept.is_none_or(|kept| kept.expires <= time) {
+            let entry = Entry::new(Actor::Anonymous { claimed: None }, "device.enrol").outcome(Outcome::Refused);
+            let entry = entry.reason("no such code, or one that counts no more").side(Side::Workstation);
+            self.record_bounded(entry.peer(origin.peer).detail("agent", &origin.agent), true, origin.peer).await?;
+            return Err(IdentityError::NoEnrolmentCode.into());
+        }
+        throttle.succeeded(suspect, now);
+        let secret = Kind::Device.generate().map_err(IdentityError::from)?;
+        let secret_hash = self.secret_hash(Kind::Device, &secret);
+        let redeem = move |state: &mut Change<'_>| {
+            let kept = state.read::<EnrolmentCodes>(&hash)?.filter(|kept| time < kept.expires);
+            let kept = kept.ok_or(IdentityError::NoEnrolmentCode)?;
+            let made = new_device(state, name.clone(), kept.account, secret_hash, time)?;
+            state.remove::<EnrolmentCodes>(&hash)?;
+            Ok(made)
+        };
+        let entry = |(device, owner): &(Device, Name)| {
+            let entry = Entry::new(Actor::Anonymous { claimed: None }, "device.enrol").subject(device.name.as_str());
+            entry.peer(origin.peer).detail("account", owner.as_str()).detail("agent", &origin.agent)
+        };
+        let (device, owner) = self.change(redeem, entry).await?;
+        Ok((device, owner, secret))
+    }
+
+    /// What a typed code is found by: letters in any case, spaces and hyphens as one likes.
+    fn code_hash(&self, typed: &str) -> SecretHash {
+        let letters = typed.chars().filter(char::is_ascii_alphabetic).take(64).map(|c| c.to_ascii_uppercase());
+        let code: String = letters.collect();
+        SecretHash(self.inner.store.keyed_hash("identity.enrolment-code", code.as_bytes()))
+    }
+}
+
+/// Removes the codes that are past their time.
+pub(super) fn sweep(state: &mut Change<'_>, now: Timestamp) -> Result<(), StoreError> {
+    for (hash, code) in state.scan::<EnrolmentCodes>()? {
+        if code.expires <= now {
+            state.remove::<EnrolmentCodes>(&hash)?;
+        }
+    }
+    Ok(())
+}
+
+/// Codes have no name to be counted by: addresses alone are.
+const ANYBODY: &str = "";
+const SHORTEST_CODE_LIFE: Duration = Duration::from_secs(60);
