@@ -145,7 +145,7 @@ async fn a_life_of_the_program_from_the_link_to_the_disabled_account_without_a_s
     let mut sql = driver(at, EncryptionLevel::NotSupported, ["sa", "x", "trade"]).await.unwrap();
     let identity = &bench.house.state().identity;
     let principal =
-        identity.bearer(&tokens.access, gatehouse::domain::Scope::WorkstationConfig, at.ip()).unwrap().principal;
+        identity.bearer(&tokens.access, gatehouse::domain::Scope::WorkstationConfig, at.ip()).await.unwrap().principal;
     let Answer::Document(_, document) =
         bench.house.appliance().workstations().config(&principal, None, None).await.unwrap()
     else {

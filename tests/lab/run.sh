@@ -45,6 +45,11 @@ install_tedious() {
     npm ci --prefix "$lab/tedious" --no-audit --no-fund --silent
 }
 
+install_workstation() {
+    say "installing oauth4webapi"
+    npm ci --prefix "$lab/workstation" --no-audit --no-fund --silent
+}
+
 build_rust_drivers() {
     local program
     for program in tiberius mssql-tds; do
@@ -58,6 +63,8 @@ install_packages
 unless_current python "$lab/requirements.txt" install_python
 [ -d "$lab/tedious/node_modules" ] || rm -f "$tools/tedious.stamp"
 unless_current tedious "$lab/tedious/package-lock.json" install_tedious
+[ -d "$lab/workstation/node_modules" ] || rm -f "$tools/workstation.stamp"
+unless_current workstation "$lab/workstation/package-lock.json" install_workstation
 build_rust_drivers
 [ "${1:-}" = --install ] && exit 0
 
@@ -73,6 +80,8 @@ fi
 status=0
 say "connection strings, read by the drivers' own parsers"
 "$tools/venv/bin/python" "$lab/strings/check.py" || status=1
+say "a workstation's way: OAuth by programs of other makers, and drivers with the strings of the config document"
+"$tools/venv/bin/python" "$lab/workstation/check.py" || status=1
 "$tools/venv/bin/python" "$lab/lab.py" || status=1
 strict=(--driver "ODBC 18" --driver pymssql --driver tedious --driver tiberius --driver mssql-tds)
 "$tools/venv/bin/python" "$lab/lab.py" --mode strict "${strict[@]}" || status=1

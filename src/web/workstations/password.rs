@@ -2,18 +2,21 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 
-use super::{DatabaseShown, database};
+use super::{DatabaseShown, PATH, database};
 use crate::web::Web;
 use crate::web::access::{Access, SignedIn};
 use crate::web::page::{self, Frame, minute};
 use crate::web::problem::Problem;
-use crate::web::routes::{Route, post};
+use crate::web::routes::{Route, get, post};
 use crate::workstation::Connection;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![post("/workstations/password", Access::SignedIn, password)]
+    vec![
+        get("/workstations/password", Access::SignedIn, back),
+        post("/workstations/password", Access::SignedIn, password),
+    ]
 }
 
 #[derive(Template)]
@@ -24,6 +27,11 @@ struct PasswordPage {
     password: String,
     expires: String,
     databases: Vec<DatabaseShown>,
+}
+
+/// `GET /workstations/password`: who had to sign in again on the way starts over.
+async fn back() -> Redirect {
+    Redirect::to(PATH)
 }
 
 /// `POST /workstations/password`

