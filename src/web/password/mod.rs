@@ -1,6 +1,6 @@
 //! Passwords: changed by who knows the present one, or set by an administrator's one-time link.
 //!
-//! [`reset`] knows links and not who delivered them: mail, once there is any, asks `identity` for a link as administrators do,
+//! `reset` knows links and not who delivered them: mail, once there is any, asks `identity` for a link as administrators do,
 //! and the page for forgotten passwords gets a form for it.
 
 mod change;

@@ -1,7 +1,7 @@
 //! Signing in with a browser, stage after stage, and out again.
 //!
-//! The password first; then the second factor ([`code`]), or, for whoever must have one and has none, a new authenticator app
-//! ([`enrol`]). A ticket in a hidden field carries a sign-in from one stage to the next; it is in no address, and so in no log
+//! The password first; then the second factor (`code`), or, for whoever must have one and has none, a new authenticator app
+//! (`enrol`). A ticket in a hidden field carries a sign-in from one stage to the next; it is in no address, and so in no log
 //! and no history. No page tells whether a name exists: what is refused says the same, under the same status.
 
 mod code;
