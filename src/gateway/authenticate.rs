@@ -30,7 +30,11 @@ pub(super) async fn identify(
             }
             let reason = error.audit_reason().to_owned();
             let refusal = match error {
-                SignInError::Wrong | SignInError::WrongCode | SignInError::TooLate => Refusal::Wrong { user },
+                SignInError::Wrong
+                | SignInError::WrongCode
+                | SignInError::Passkey
+                | SignInError::PasskeyCopied
+                | SignInError::TooLate => Refusal::Wrong { user },
                 SignInError::Disabled => Refusal::Disabled { user },
                 SignInError::Expired => Refusal::Expired { user },
                 SignInError::Throttled { retry_after } => Refusal::Throttled { user, retry_after },

@@ -41,6 +41,12 @@ pub enum SignInError {
     /// Not a code of the account's second factor, or one that was used before. The workstation's side.
     #[error("a wrong code, or one that was used before")]
     WrongCode,
+    /// A passkey that is not known here, or an answer that it did not sign for this. The workstation's side.
+    #[error("a passkey that is not known here, or that did not sign what was asked")]
+    Passkey,
+    /// A passkey's counter went backwards: there are two of it. The workstation's side.
+    #[error("a passkey's counter went backwards, so it may have been copied")]
+    PasskeyCopied,
     /// The next stage of a sign-in came too late, or another one took its place. The workstation's side.
     #[error("the sign-in was not finished in time")]
     TooLate,
@@ -85,6 +91,10 @@ impl SignInError {
             Self::WrongCode => {
                 "This code is not right, or was used before. Wait for the next one and try again.".into()
             }
+            Self::Passkey => "This passkey is not known here, or did not answer as it should. Use another way.".into(),
+            Self::PasskeyCopied => {
+                "This passkey counts backwards: it may have been copied. Use another way, remove it, and tell your administrator.".into()
+            }
             Self::Address => {
                 "Sign-ins from this address are not allowed, or not yet. Open the Gatehouse web page from this \
                  computer, sign in there, and try again; or ask your administrator."
@@ -108,6 +118,8 @@ impl SignInError {
             Self::Address => "address-not-allowed",
             Self::Scope => "scope-missing",
             Self::WrongCode => "wrong-code",
+            Self::Passkey => "wrong-passkey",
+            Self::PasskeyCopied => "passkey-copied",
             Self::TooLate => "too-late",
             Self::Busy => "busy",
             Self::Unavailable(_) => "unavailable",
@@ -123,6 +135,8 @@ impl SignInError {
             | Self::Address
             | Self::Scope
             | Self::WrongCode
+            | Self::Passkey
+            | Self::PasskeyCopied
             | Self::TooLate => Side::Workstation,
             Self::Disabled | Self::PasswordNotAllowed => Side::Operator,
             Self::Busy | Self::Unavailable(_) => Side::Appliance,
@@ -154,6 +168,8 @@ impl From<IdentityError> for SignInError {
             IdentityError::Audit(error) => Self::Unavailable(Unavailable::Audit(error)),
             IdentityError::Randomness(error) => Self::Unavailable(Unavailable::Randomness(error)),
             IdentityError::WrongCode => Self::WrongCode,
+            IdentityError::Passkey => Self::Passkey,
+            IdentityError::PasskeyCopied => Self::PasskeyCopied,
             IdentityError::TooLate => Self::TooLate,
             // The account changed while its password was looked at: what was right for the former one is wrong by now.
             _ => Self::Wrong,
@@ -202,6 +218,12 @@ pub enum IdentityError {
     /// Not a code of the second factor, or one that was used before. The workstation's side.
     #[error("this code is not right, or was used before")]
     WrongCode,
+    /// A passkey that is not known here any more. The workstation's side.
+    #[error("this passkey is not known here")]
+    Passkey,
+    /// A passkey whose counter did not rise. The workstation's side.
+    #[error("this passkey counts backwards")]
+    PasskeyCopied,
     /// Something else was done meanwhile, and takes this one's place. The workstation's side.
     #[error("this took too long, and something else was done meanwhile")]
     TooLate,

@@ -115,7 +115,7 @@ impl Identity {
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
             enrolment: Throttle::new(limits),
-            factors: factors::Part::new(settings, limits, &config.appliance.name),
+            factors: factors::Part::new(settings, limits, &config.appliance),
             oauth: oauth::Part::new(settings, limits),
             web: web::Part::new(settings),
             has_administrator: set_up::Known::default(),

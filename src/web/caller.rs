@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 use super::Web;
@@ -53,6 +54,20 @@ impl FromRequestParts<Web> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Self::Rejection> {
         Ok(origin(web, &parts.extensions, &parts.headers))
+    }
+}
+
+/// The name or address that the browser was sent to, without its port: what the request says, which anybody can write.
+#[derive(Debug, Clone)]
+pub struct Host(pub String);
+
+impl FromRequestParts<Web> for Host {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Self::Rejection> {
+        let field = || parts.headers.get(header::HOST).and_then(|value| value.to_str().ok()?.parse::<Authority>().ok());
+        let authority = parts.uri.authority().cloned().or_else(field);
+        Ok(Self(authority.map_or_else(String::new, |authority| authority.host().to_owned())))
     }
 }
 

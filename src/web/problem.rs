@@ -180,6 +180,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Not found", "Nothing lives at this address.")
     }
 
+    /// The page was reached by an address, or by a name that is not the appliance's.
+    pub fn no_passkeys_here() -> Self {
+        Self::unprocessable("Passkeys belong to a name: open this page by the appliance's name, and not by an address.")
+    }
+
     /// A one-time link that counts no more, or never did.
     fn no_link() -> Self {
         let detail = "This link counts no more: it was used, replaced, or is past its time. Ask an administrator for another one.";

@@ -82,6 +82,7 @@ mod web_sessions;
 mod web_set_up;
 mod web_sign_in;
 mod web_sign_in_browser;
+mod web_sign_in_passkeys;
 mod web_workstation;
 mod web_workstation_devices;
 mod web_workstation_page;

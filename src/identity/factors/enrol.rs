@@ -1,4 +1,4 @@
-//! A new authenticator app: its secret is shown, and it counts once it has shown a right code.
+//! A new factor. An authenticator app's secret is shown, and it counts once it has shown a right code.
 
 use std::collections::BTreeSet;
 
@@ -53,12 +53,21 @@ impl Identity {
         last_step: u64,
         label: &str,
     ) -> Result<(NewFactor, RecoveryCodes), IdentityError> {
+        self.new_factor(account, Means::Totp { secret: self.seal_totp(secret)?, last_step }, label)
+    }
+
+    /// A factor to be added, by whatever means, and the recovery codes that come with an account's first one.
+    pub(super) fn new_factor(
+        &self,
+        account: AccountId,
+        means: Means,
+        label: &str,
+    ) -> Result<(NewFactor, RecoveryCodes), IdentityError> {
         if label.chars().count() > 100 || label.chars().any(char::is_control) {
             return Err(IdentityError::Label);
         }
         let now = self.inner.clock.now();
         let (codes, hashes) = self.recovery_codes(account)?;
-        let means = Means::Totp { secret: self.seal_totp(secret)?, last_step };
         let factor =
             Factor { id: FactorId::random(), account, label: label.to_owned(), created: now, used: None, means };
         Ok((NewFactor { factor, hashes, now }, codes))

@@ -57,7 +57,7 @@ impl Identity {
         let now = self.inner.clock.now();
         let mut steps = Vec::new();
         for ((_, id), factor) in self.inner.store.scan_prefix::<Factors>(&prefix(&account))? {
-            let Means::Totp { secret, .. } = &factor.means;
+            let Means::Totp { secret, .. } = &factor.means else { continue };
             let secret = self.unseal_totp(secret)?;
             steps.extend(secret.and_then(|secret| secret.step(code, now)).map(|step| (id, step)));
         }
@@ -82,7 +82,7 @@ pub(in crate::identity) fn accept(
 ) -> Result<Accepted, IdentityError> {
     for (id, step) in &candidates.steps {
         let Some(mut factor) = state.read::<Factors>(&(account, *id))? else { continue };
-        let Means::Totp { last_step, .. } = &mut factor.means;
+        let Means::Totp { last_step, .. } = &mut factor.means else { continue };
         if *step > *last_step {
             *last_step = *step;
             factor.used = Some(now);

@@ -23,7 +23,7 @@ pub struct Factor {
     pub(in crate::identity) means: Means,
 }
 
-/// How a factor proves its owner. A passkey's public key will stand next to it.
+/// How a factor proves its owner.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(in crate::identity) enum Means {
@@ -34,6 +34,13 @@ pub(in crate::identity) enum Means {
         /// The time step of the last code that counted: only later ones count.
         last_step: u64,
     },
+    /// A passkey.
+    Passkey {
+        /// The name that it is for.
+        party: String,
+        /// Its public key and its counter, as `webauthn-rs` writes them.
+        key: serde_json::Value,
+    },
 }
 
 impl Factor {
@@ -41,6 +48,7 @@ impl Factor {
     pub fn kind(&self) -> &'static str {
         match self.means {
             Means::Totp { .. } => "totp",
+            Means::Passkey { .. } => "passkey",
         }
     }
 
@@ -48,6 +56,7 @@ impl Factor {
     pub fn title(&self) -> &'static str {
         match self.means {
             Means::Totp { .. } => "Authenticator app",
+            Means::Passkey { .. } => "Passkey",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod confirm;
 mod limits;
+mod passkey;
 mod pending;
 mod records;
 mod refusals;

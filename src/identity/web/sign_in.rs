@@ -8,7 +8,7 @@ use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
 use crate::domain::{Event, Secret, Side, Timestamp, WebSessionId};
 use crate::identity::error::{IdentityError, SignInError};
-use crate::identity::factors::{self, Candidates, Enrolment, NewFactor, RecoveryCodes, TotpSecret};
+use crate::identity::factors::{self, Candidates, Enrolment, NewFactor, Proven, RecoveryCodes, TotpSecret};
 use crate::identity::generated::Kind;
 use crate::identity::records::{Account, Accounts};
 use crate::identity::{Identity, web};
@@ -57,10 +57,12 @@ pub struct Begun {
 
 /// By what a session begins, besides the password.
 #[derive(Clone)]
-enum Second {
+pub(super) enum Second {
     None,
     Code(Candidates),
     New(Box<NewFactor>),
+    Passkey(Box<Proven>),
+    PasskeyAlone(Box<Proven>),
 }
 
 /// What a change that began a session tells.
@@ -172,18 +174,18 @@ impl Identity {
         Ok((ticket, clock.now().after(waiting.lifetime())))
     }
 
-    fn pending(&self, ticket: &Secret) -> Option<Pending> {
+    pub(super) fn pending(&self, ticket: &Secret) -> Option<Pending> {
         self.inner.web.pending.get(self.secret_hash(Kind::Ticket, ticket), self.inner.clock.monotonic())
     }
 
     /// A ticket that waits for nothing: used, replaced, too old, or made up.
-    async fn too_late<T>(&self, origin: &Origin) -> Result<T, SignInError> {
+    pub(super) async fn too_late<T>(&self, origin: &Origin) -> Result<T, SignInError> {
         self.record_refused("", &SignInError::TooLate, origin).await?;
         Err(SignInError::TooLate)
     }
 
     /// After the second stage: a ticket that led to a session leads to no other, and a refusal is written down.
-    async fn finish<T>(
+    pub(super) async fn finish<T>(
         &self,
         ticket: &Secret,
         pending: &Pending,
@@ -198,7 +200,12 @@ impl Identity {
         self.record_refused(&name, error, origin).await
     }
 
-    async fn begin_web_session(&self, pending: Pending, origin: &Origin, second: Second) -> Result<Begun, SignInError> {
+    pub(super) async fn begin_web_session(
+        &self,
+        pending: Pending,
+        origin: &Origin,
+        second: Second,
+    ) -> Result<Begun, SignInError> {
         let opening = self.opening(origin).map_err(IdentityError::from)?;
         let (begin, now) = (opening.clone(), self.inner.clock.now());
         let begin = move |state: &mut Change<'_>| {
@@ -212,6 +219,14 @@ impl Identity {
                 Second::New(new) => {
                     factors::put_first(state, new)?;
                     "new-totp"
+                }
+                Second::Passkey(proven) => {
+                    factors::accept_passkey(state, account.id, proven, now)?;
+                    "passkey"
+                }
+                Second::PasskeyAlone(proven) => {
+                    factors::accept_passkey(state, account.id, proven, now)?;
+                    "passkey-alone"
                 }
             };
             let (session, ended) = web::open(state, &account, &begin, !matches!(second, Second::None))?;

@@ -4,6 +4,7 @@
 mod end;
 mod factors;
 mod lists;
+mod passkey;
 mod program;
 
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use axum::response::Response;
 
 use super::Web;
 use super::access::{Access, SignedIn};
+use super::caller::Host;
 use super::page::{self, Frame, minute};
 use super::problem::Problem;
 use super::routes::{Route, get, post};
@@ -32,6 +34,8 @@ pub fn routes() -> Vec<Route> {
         post(end::PATH, Access::Confirmed, end::submit),
         get(factors::APP, Access::Confirmed, factors::app),
         post(factors::APP, Access::Confirmed, factors::add_app),
+        get(passkey::PATH, Access::Confirmed, passkey::page),
+        post(passkey::PATH, Access::Confirmed, passkey::add),
         get(factors::CODES, Access::Confirmed, factors::codes),
         post(factors::CODES, Access::Confirmed, factors::renew_codes),
     ]
@@ -48,6 +52,7 @@ struct AccountPage {
     before: Option<SignInBefore>,
     factors: Vec<Line>,
     factor_required: bool,
+    passkeys: bool,
     codes_left: usize,
     sessions: Vec<Session>,
     devices: Vec<Line>,
@@ -57,7 +62,7 @@ struct AccountPage {
 }
 
 /// `GET /account`
-async fn page(State(web): State<Web>, SignedIn(visit): SignedIn) -> Result<Response, Problem> {
+async fn page(State(web): State<Web>, SignedIn(visit): SignedIn, Host(host): Host) -> Result<Response, Problem> {
     let identity = &web.identity;
     let id = visit.principal.account;
     let account = identity.account_by_id(id)?.ok_or_else(Problem::not_found)?;
@@ -70,6 +75,7 @@ async fn page(State(web): State<Web>, SignedIn(visit): SignedIn) -> Result<Respo
         before: SignInBefore::of(&visit),
         factors: lists::factors(identity, id)?,
         factor_required: identity.second_factor_required(&account)?,
+        passkeys: web.identity.relying_party(&host).is_some(),
         codes_left: identity.recovery_codes_left(id)?,
         sessions: lists::sessions(identity, &visit)?,
         devices: lists::devices(identity, id)?,

@@ -14,6 +14,7 @@ use crate::identity::SignInError;
 use crate::identity::factors::Enrolment;
 use crate::identity::web::{Asks, Origin};
 use crate::web::access::Visitor;
+use crate::web::caller::Host;
 use crate::web::form::{Form, Typed};
 use crate::web::page::Frame;
 use crate::web::problem::Problem;
@@ -47,6 +48,7 @@ pub(super) fn ask(web: &Web, ticket: &Secret, enrolment: &Enrolment, next: &Next
 pub(super) async fn submit(
     State(web): State<Web>,
     Visitor(former): Visitor,
+    Host(host): Host,
     origin: Origin,
     Form(form): Form<EnrolForm>,
 ) -> Result<Response, Problem> {
@@ -60,7 +62,7 @@ pub(super) async fn submit(
         Err(error) => error,
     };
     let Some(Asks::Enrol(enrolment)) = web.identity.web_asks(&form.ticket.0)? else {
-        return refused(&web, "", &next, SignInError::TooLate);
+        return refused(&web, &host, "", &next, SignInError::TooLate);
     };
     let problem = Problem::from(error).or_again()?;
     let (frame, enrolment, ticket) = (Frame::of(&web, None), Shown::of(&enrolment)?, form.ticket.0.expose());

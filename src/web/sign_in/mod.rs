@@ -9,6 +9,7 @@ mod confirm;
 mod enrol;
 pub mod enrolment;
 pub mod next;
+mod passkey;
 
 use askama::Template;
 use axum::extract::State;
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::access::{Access, CONFIRM, SIGN_IN, Visitor};
+use super::caller::Host;
 use super::form::{Form, Typed};
 use super::page::Frame;
 use super::problem::Problem;
@@ -37,6 +39,11 @@ pub fn routes() -> Vec<Route> {
         post(CODE, Access::Browser, code::submit),
         get(ENROL, Access::Browser, start_over),
         post(ENROL, Access::Browser, enrol::submit),
+        get(passkey::PATH, Access::Browser, start_over),
+        post(passkey::PATH, Access::Browser, passkey::submit),
+        post(passkey::OPTIONS, Access::Browser, passkey::options),
+        get(passkey::SECOND, Access::Browser, start_over),
+        post(passkey::SECOND, Access::Browser, passkey::submit_second),
         get(CONFIRM, Access::SignedIn, confirm::page),
         post(CONFIRM, Access::SignedIn, confirm::submit),
         post("/sign-out", Access::Browser, sign_out),
@@ -50,6 +57,8 @@ struct SignInPage<'a> {
     next: &'a str,
     name: &'a str,
     wrong: Option<&'a str>,
+    /// Whether passkeys are offered here.
+    passkeys: bool,
 }
 
 #[derive(Deserialize)]
@@ -61,34 +70,41 @@ pub(super) struct SignInForm {
 }
 
 /// `GET /sign-in`
-async fn page(State(web): State<Web>, Visitor(visit): Visitor, next: Next) -> Result<Response, Problem> {
-    match visit {
-        Some(_) => Ok(next.redirect().into_response()),
-        None => page::show(&SignInPage { frame: Frame::of(&web, None), next: next.as_str(), name: "", wrong: None }),
+async fn page(
+    State(web): State<Web>,
+    Visitor(visit): Visitor,
+    Host(host): Host,
+    next: Next,
+) -> Result<Response, Problem> {
+    if visit.is_some() {
+        return Ok(next.redirect().into_response());
     }
+    let passkeys = web.identity.relying_party(&host).is_some();
+    page::show(&SignInPage { frame: Frame::of(&web, None), next: next.as_str(), name: "", wrong: None, passkeys })
 }
 
 /// `POST /sign-in`
 async fn submit(
     State(web): State<Web>,
     Visitor(former): Visitor,
+    Host(host): Host,
     origin: Origin,
     Form(form): Form<SignInForm>,
 ) -> Result<Response, Problem> {
     let next = Next::of(form.next.as_deref());
     match web.identity.web_sign_in(&form.name, &form.password.0, &origin).await {
         Ok(Step::Done(begun)) => signed_in(&web, former, &begun, next.redirect()).await,
-        Ok(Step::Code { ticket, .. }) => code::ask(&web, &ticket, &next),
+        Ok(Step::Code { ticket, .. }) => code::ask(&web, &host, &ticket, &next),
         Ok(Step::Enrol { ticket, enrolment, .. }) => enrol::ask(&web, &ticket, &enrolment, &next),
-        Err(error) => refused(&web, &form.name, &next, error),
+        Err(error) => refused(&web, &host, &form.name, &next, error),
     }
 }
 
 /// The first stage again, with what was wrong.
-fn refused(web: &Web, name: &str, next: &Next, error: SignInError) -> Result<Response, Problem> {
+fn refused(web: &Web, host: &str, name: &str, next: &Next, error: SignInError) -> Result<Response, Problem> {
     let problem = Problem::from(error).or_again()?;
-    let wrong = Some(problem.detail());
-    page::show_again(&SignInPage { frame: Frame::of(web, None), next: next.as_str(), name, wrong }, &problem)
+    let (wrong, passkeys) = (Some(problem.detail()), web.identity.relying_party(host).is_some());
+    page::show_again(&SignInPage { frame: Frame::of(web, None), next: next.as_str(), name, wrong, passkeys }, &problem)
 }
 
 /// A later stage cannot be opened, only reached.

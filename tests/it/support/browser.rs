@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use axum::http::Method;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::Url;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -193,4 +195,47 @@ fn capabilities(profile: &Path, rules: &str, scripts: bool) -> fantoccini::wd::C
         "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments, "prefs": preferences },
     });
     options.as_object().unwrap().clone()
+}
+
+/// A command of the WebDriver extension of WebAuthn Level 3, section 11: a device that keeps passkeys and knows its holder.
+#[derive(Debug)]
+struct Passkeys {
+    method: Method,
+    path: String,
+    body: serde_json::Value,
+}
+
+impl fantoccini::wd::WebDriverCompatibleCommand for Passkeys {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as std::str::FromStr>::Err> {
+        base.join(&format!("session/{}/webauthn/authenticator{}", session.unwrap(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (self.method.clone(), (self.method == Method::POST).then(|| self.body.to_string()))
+    }
+}
+
+impl Browser {
+    async fn passkeys(&self, method: Method, path: &str, body: serde_json::Value) -> serde_json::Value {
+        self.client.issue_cmd(Passkeys { method, path: path.to_owned(), body }).await.unwrap()
+    }
+
+    /// Gives the browser a device that keeps passkeys, whose holder it has recognised; its id.
+    pub async fn add_authenticator(&self) -> String {
+        let device = serde_json::json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true,
+        });
+        self.passkeys(Method::POST, "", device).await.as_str().unwrap().to_owned()
+    }
+
+    /// Puts a copy in the place of the device's passkey, which has not counted how often that one was used.
+    pub async fn copy_passkey(&self, device: &str) {
+        let mut kept = self.passkeys(Method::GET, &format!("/{device}/credentials"), serde_json::json!({})).await;
+        let mut key = kept[0].take();
+        let id = key["credentialId"].as_str().unwrap().to_owned();
+        self.passkeys(Method::DELETE, &format!("/{device}/credentials/{id}"), serde_json::json!({})).await;
+        key["signCount"] = 0.into();
+        self.passkeys(Method::POST, &format!("/{device}/credential"), key).await;
+    }
 }

@@ -1,0 +1,152 @@
+//! Passkeys: added, shown as the second step and alone, copied, removed; with Chromium and a device that WebDriver gives it. What
+//! is made up is refused in process.
+
+use axum::http::{Method, Request, StatusCode};
+use fantoccini::Locator;
+use gatehouse::config::Config;
+
+use crate::support::appliance::TestAppliance;
+use crate::support::browser::Browser;
+use crate::support::house::{House, PASSWORD};
+use crate::support::pages::{Answer, Pages, Tab};
+
+async fn sign_in(browser: &Browser, name: &str, password: &str) {
+    browser.fill(&[("name", name), ("password", password)], "Sign in").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_is_the_second_step_or_both_until_it_is_copied_or_removed() {
+    let house = TestAppliance::start().await;
+    let access = &house.demo.access;
+    let (name, password) = (access.account.as_str(), access.password.as_str());
+    let browser = Browser::trusting(&[&house.root_pem()]).await;
+    let device = browser.add_authenticator().await;
+    let page = async |path: &str| browser.goto(&format!("{}{path}", access.https_url)).await.unwrap();
+    page("sign-in").await;
+    sign_in(&browser, name, password).await;
+    page("account").await;
+    browser.follow("Add a passkey").await;
+    browser.picture("passkey").await;
+    browser.fill(&[("label", "laptop")], "Make a passkey").await;
+    let codes = browser.client.find_all(Locator::Css(".codes code")).await.unwrap();
+    assert_eq!(codes.len(), 10, "{}", browser.text().await);
+    browser.follow("I have them: go on").await;
+    assert!(browser.text().await.contains("laptop"), "{}", browser.text().await);
+
+    browser.fill(&[], "Sign out").await;
+    page("sign-in?next=%2Faccount").await;
+    browser.fill(&[], "Sign in with a passkey").await;
+    assert_eq!(browser.client.current_url().await.unwrap().path(), "/account", "{}", browser.text().await);
+
+    browser.fill(&[], "Sign out").await;
+    page("sign-in").await;
+    sign_in(&browser, name, password).await;
+    browser.picture("passkey-code").await;
+    browser.fill(&[], "Use a passkey").await;
+    assert!(browser.text().await.contains(&format!("You are signed in as {name}")));
+    page("account").await;
+    browser.follow("Remove Passkey laptop").await;
+    assert!(browser.text().await.contains("Remove this second factor?"));
+
+    browser.copy_passkey(&device).await;
+    page("account").await;
+    browser.fill(&[], "Sign out").await;
+    page("sign-in").await;
+    browser.fill(&[], "Sign in with a passkey").await;
+    assert!(browser.text().await.contains("it may have been copied"), "{}", browser.text().await);
+
+    let ada = house.state().identity.account(name).unwrap().id;
+    let removed = house.state().identity.remove_factors(&gatehouse::audit::Actor::Console, ada).await.unwrap();
+    assert_eq!(removed, 1);
+    page("sign-in").await;
+    browser.fill(&[], "Sign in with a passkey").await;
+    assert!(browser.text().await.contains("This passkey is not known here"), "{}", browser.text().await);
+    sign_in(&browser, name, password).await;
+    assert!(browser.text().await.contains("You are signed in"));
+    browser.close().await;
+}
+
+async fn by(tab: &mut Tab, method: Method, host: &str, path: &str) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("host", host).header("accept", "text/html");
+    let request = request.header("sec-fetch-site", "same-origin");
+    let request = match &tab.cookie {
+        Some(cookie) => request.header("cookie", format!("__Host-gatehouse={cookie}")),
+        None => request,
+    };
+    tab.ask(request.body(axum::body::Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn passkeys_are_offered_by_the_appliances_names_and_not_by_addresses_or_made_up_names() {
+    let house = House::build_with(|config: &mut Config| config.appliance.names.push("192.0.2.1".to_owned()));
+    house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    let (mut tab, mut ada) = (pages.browser(), pages.signed_in(&house, "ada").await);
+    for (host, offered) in [
+        ("sql.corp.example", true),
+        ("SQL.corp.example:8443", true),
+        ("192.0.2.1", false),
+        ("[::1]:443", false),
+        ("evil.example", false),
+    ] {
+        let page = by(&mut tab, Method::GET, host, "/sign-in").await;
+        assert_eq!(page.text().contains("data-passkey="), offered, "{host}");
+        assert_eq!(page.text().contains("and not by an address"), !offered, "{host}");
+        let options = by(&mut tab, Method::POST, host, "/sign-in/passkey/options").await;
+        assert_eq!(options.status == StatusCode::OK, offered, "{host}");
+        let account = by(&mut ada, Method::GET, host, "/account").await;
+        assert_eq!(account.text().contains("/account/factors/passkey"), offered, "{host}");
+        let add = by(&mut ada, Method::GET, host, "/account/factors/passkey").await;
+        assert_eq!(add.status == StatusCode::OK, offered, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_asks_to_recognise_the_holder_and_names_nobody() {
+    let house = House::build();
+    house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    let asked = pages.browser().post("/sign-in/passkey/options", &[]).await.json();
+    let key = &asked["options"]["publicKey"];
+    assert_eq!((key["rpId"].as_str(), key["userVerification"].as_str()), (Some("sql.corp.example"), Some("required")));
+    assert!(key["allowCredentials"].as_array().is_none_or(Vec::is_empty), "{asked}");
+    let page = pages.signed_in(&house, "ada").await.get("/account/factors/passkey").await;
+    let options =
+        page.text().split("data-options=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#34;", "\"");
+    let key = &serde_json::from_str::<serde_json::Value>(&options).unwrap()["publicKey"];
+    assert_eq!(key["authenticatorSelection"]["userVerification"], "required");
+    assert_eq!((key["rp"]["id"].as_str(), key["attestation"].as_str()), (Some("sql.corp.example"), Some("none")));
+}
+
+#[tokio::test]
+async fn what_no_passkey_signed_is_refused_and_written_down_and_a_challenge_is_answered_once() {
+    let house = House::build();
+    house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    let made_up = r#"{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AA","signature":"AA","userHandle":"AAAAAAAAAAAAAAAAAAAAAA"}}"#;
+    let mut tab = pages.browser();
+    for answer in ["", "{}", made_up, &"[".repeat(10_000)] {
+        let ticket = tab.post("/sign-in/passkey/options", &[]).await.json()["ticket"].as_str().unwrap().to_owned();
+        let form = [("ticket", ticket.as_str()), ("answer", answer), ("next", "/account")];
+        let refused = tab.post("/sign-in/passkey", &form).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.text().contains("This passkey is not known here"), "{}", refused.text());
+        assert_eq!(refused.hidden("next"), "/account");
+        let again = tab.post("/sign-in/passkey", &form).await;
+        assert!(again.text().contains("This took too long"), "{}", again.text());
+    }
+    let mut ada = pages.signed_in(&house, "ada").await;
+    let page = ada.get("/account/factors/passkey").await;
+    let form = [("ticket", &*page.hidden("ticket")), ("answer", made_up), ("label", "laptop")];
+    let refused = ada.post("/account/factors/passkey", &form).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.text().contains("value=\"laptop\""));
+    let id = house.identity().account("ada").unwrap().id;
+    assert!(house.identity().factors(id).unwrap().is_empty());
+    let signed_in = tab.post("/sign-in", &[("name", "ada"), ("password", PASSWORD)]).await;
+    let shown = [("ticket", "ghk_none"), ("answer", made_up)];
+    assert!(pages.browser().post("/sign-in/code/passkey", &shown).await.text().contains("This took too long"));
+    assert_eq!(signed_in.leads_to(), "/");
+    let entries = house.audited();
+    let reasons: Vec<_> = entries.iter().filter_map(|entry| entry["reason"].as_str()).collect();
+    assert!(reasons.iter().filter(|reason| **reason == "wrong-passkey").count() >= 4, "{reasons:?}");
+}
