@@ -72,7 +72,7 @@ impl Identity {
         Ok(device)
     }
 
-    /// Gives a device its next secret. The one it has counts until the next is used for the first time ([`Self::settle`]): so
+    /// Gives a device its next secret. The one it has counts until the next is used for the first time: so
     /// nothing is lost where the answer is, or where the device ends before it keeps it. Asked again, the answer before is void.
     pub async fn rotate_device(&self, actor: &Actor, id: DeviceId) -> Result<Secret, IdentityError> {
         let secret = Kind::Device.generate()?;
