@@ -106,7 +106,7 @@ async fn a_link_that_is_made_up_or_past_its_time_tells_nothing() {
         assert_eq!(page.status, StatusCode::NOT_FOUND);
         // Nothing but the id of the request tells the page from that of any other link.
         let told = page.text().split("Request <code>").next().unwrap();
-        assert!(told.contains("Not found") && !told.contains(">ada"), "{told}");
+        assert!(told.contains("counts no more") && !told.contains(">ada"), "{told}");
     }
 }
 
