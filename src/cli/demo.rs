@@ -102,6 +102,11 @@ Paste one of these:
 
   python3 -c \"import pytds; print(pytds.connect('{host}', '{database}', '{account}', '{password}', port={port}, cafile='{ca}').cursor().execute('SELECT DB_NAME(), SUSER_SNAME()').fetchall())\"
 
+Or sign in at {url} as {account}, and copy what is there for workstations. A program that cannot do TLS connects to
+127.0.0.1,1433 with any password, while this runs:
+
+  {program} connect {url} --fingerprint {sha256}
+
 Administer it, for example:
 
   {program} admin session list --data-dir {folder}

@@ -36,26 +36,28 @@ async fn config(
     extensions: Extensions,
 ) -> Result<Response, Problem> {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let (who, device, service) = (&caller.principal, caller.device, &web.workstations);
-    let answer = service.config(who, device, known).await?;
+    let service = &web.workstations;
+    let answer = service.config(&caller.principal, caller.device, known).await?;
     let limit = asked.wait.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
     let (Answer::NotModified(_), Some(known), Some(limit)) = (&answer, known, limit) else { return Ok(told(answer)) };
     let began = web.clock.monotonic();
-    match service.wait_for_change(who, device, known, limit).await {
-        Ok(Waited::Unchanged) => Ok(told(answer)),
-        Ok(Waited::Changed) => Ok(told(service.config(who, device, Some(known)).await?)),
-        // The account changed, and what the program came with may count all the same.
-        Err(WorkstationError::SignedOut) => {
-            let caller = bearer(&web, Scope::WorkstationConfig, &headers, &extensions).await?;
-            let answer = service.config(&caller.principal, caller.device, Some(known)).await?;
-            if matches!(answer, Answer::NotModified(_)) {
-                // A client that is answered sooner asks sooner.
-                let waited = web.clock.monotonic().saturating_sub(began);
-                web.clock.sleep(limit.saturating_sub(waited)).await;
+    let mut who = caller;
+    loop {
+        let left = limit.saturating_sub(web.clock.monotonic().saturating_sub(began));
+        match service.wait_for_change(&who.principal, who.device, known, left).await {
+            Ok(Waited::Unchanged) => return Ok(told(answer)),
+            Ok(Waited::Changed) => {}
+            // The account changed, and what the program came with may count all the same.
+            Err(WorkstationError::SignedOut) => {
+                who = bearer(&web, Scope::WorkstationConfig, &headers, &extensions).await?;
             }
-            Ok(told(answer))
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
+        // A change that changed nothing in the document: a client that is answered sooner asks sooner.
+        let now = service.config(&who.principal, who.device, Some(known)).await?;
+        if left.is_zero() || matches!(now, Answer::Document(..)) {
+            return Ok(told(now));
+        }
     }
 }
 
