@@ -12,7 +12,7 @@ use super::control::{Control, Life};
 use super::doors::{self, Behind, Doors};
 use super::{multicast, set_up, sql_browser, trust, upkeep, workstations};
 use crate::admin::{Admin, Certificates, LiveSessions, Settings};
-use crate::audit::{Actor, Entry};
+use crate::audit::Actor;
 use crate::config::{Config, Sources};
 use crate::domain::Event;
 use crate::door::{Arrivals, DoorNumbers, HalfOpen};
@@ -85,7 +85,8 @@ impl Appliance {
         if let Some(files) = descriptors::raise_limit() {
             tracing::info!(files, "as many files and sockets may be open at once; a session takes two");
         }
-        let state = open(config, &clock).await?;
+        let choosable = sources.is_some();
+        let (state, report) = open(config, &clock).await?;
         let (intake, background) = (Tasks::new(), Tasks::new());
         let (health, metrics) = (Health::new(), Metrics::new());
         let challenges = Challenges::new();
@@ -186,6 +187,10 @@ impl Appliance {
         let life: Arc<dyn Life> = Arc::clone(&vital) as _;
         background.spawn("control socket", control.serve(admin, life, Arc::clone(&clock), background.clone()));
         vital.readiness.set(true);
+        if choosable && report.replaced.is_some() {
+            // Settings that were chosen came with the state, after these were read.
+            vital.new_start.cancel();
+        }
         Ok(Self {
             state,
             gateway,
@@ -351,20 +356,13 @@ impl Life for Vital {
     }
 }
 
-async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<State> {
+async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<(State, OpenReport)> {
     let opened = State::open(config, Arc::clone(clock));
     let (state, report) = opened.context("the appliance's state could not be opened")?;
     tell(&report);
-    if let Some(replaced) = &report.replaced {
-        let entry = Entry::new(Actor::Appliance, "state.restore").detail("former_state", replaced.display());
-        state.audit.record(entry).await?;
-    }
-    if let Some(restored) = &report.restored {
-        // What was revoked after that export counts again: an auditor must find this, so without it nothing is served.
-        let entry = Entry::new(Actor::Appliance, "store.restore").reason(&restored.cause);
-        state.audit.record(entry.detail("export_taken", &restored.taken)).await?;
-    }
-    Ok(state)
+    // Without that nothing is served.
+    state.record_opening(&report).await?;
+    Ok((state, report))
 }
 
 /// What an administrator has to know of how the store opened.

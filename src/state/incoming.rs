@@ -1,8 +1,8 @@
 //! A state that comes in from a state file: made whole beside the present one, and put in its place by the next start. What was
 //! there before is kept aside.
 //!
-//! The order is such that a crash at any point leaves the old state or the new one: `incoming/complete` says that the new one is
-//! whole, and is removed last.
+//! The order is such that a crash at any point leaves the old state, or what the next start makes the new one of:
+//! `incoming/complete` says that the new one is whole.
 
 use std::path::{Path, PathBuf};
 
@@ -32,20 +32,23 @@ pub(super) fn take_over(layout: &Layout, now: Timestamp) -> std::io::Result<Opti
     }
     let aside = layout.folder.join(format!("replaced-{}", now.as_millis()));
     files::private_folder(&aside)?;
-    if place.store().exists() {
-        for (present, name) in [(layout.audit(), "audit"), (layout.store(), "store"), (layout.chosen(), "chosen.toml")]
-        {
-            if present.exists() {
-                std::fs::rename(&present, aside.join(name))?;
-            }
-        }
-        files::sync_folder(&aside)?;
-        if std::fs::metadata(place.chosen()).is_ok_and(|about| about.len() > 0) {
+    let put_aside = |present: PathBuf, name: &str| -> std::io::Result<()> {
+        if present.exists() { std::fs::rename(&present, aside.join(name)) } else { Ok(()) }
+    };
+    // Each piece goes when its successor is still to come, so that a second try moves nothing that has come already.
+    if place.chosen().exists() {
+        put_aside(layout.chosen(), "chosen.toml")?;
+        if std::fs::metadata(place.chosen())?.len() > 0 {
             std::fs::rename(place.chosen(), layout.chosen())?;
         }
-        std::fs::rename(place.store(), layout.store())?;
-        files::sync_folder(&layout.folder)?;
     }
+    if place.store().exists() {
+        put_aside(layout.audit(), "audit")?;
+        put_aside(layout.store(), "store")?;
+        std::fs::rename(place.store(), layout.store())?;
+    }
+    files::sync_folder(&aside)?;
+    files::sync_folder(&layout.folder)?;
     place.forget()?;
     Ok(Some(aside))
 }
@@ -71,17 +74,14 @@ impl Incoming {
         self.folder.join("complete")
     }
 
+    /// Removes what is there. The mark goes first: without it the rest counts for nothing.
     fn forget(&self) -> std::io::Result<()> {
         if !self.folder.exists() {
             return Ok(());
         }
-        // The mark goes last: without it the rest counts for nothing.
-        for folder in [self.store(), self.chosen()] {
-            if folder.is_dir() {
-                std::fs::remove_dir_all(&folder)?;
-            } else if folder.exists() {
-                std::fs::remove_file(&folder)?;
-            }
+        if self.complete().exists() {
+            std::fs::remove_file(self.complete())?;
+            files::sync_folder(&self.folder)?;
         }
         std::fs::remove_dir_all(&self.folder)
     }

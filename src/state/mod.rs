@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 pub use incoming::prepare as prepare_state_file;
 
-use crate::audit::{Audit, SigningKey};
+use crate::audit::{Actor, Audit, AuditError, Entry, SigningKey};
 use crate::config::{Config, chosen_file};
 use crate::domain::{Events, Timestamp};
 use crate::estate::{self, Estate};
@@ -117,6 +117,20 @@ impl State {
         let integrations = Integrations::open(store.clone(), audit.clone(), clock, events.clone());
         report.replaced = replaced;
         Ok((Self { store, audit, events, identity, estate, integrations }, report))
+    }
+
+    /// Writes down what an opening has put in the place of what was there: what was revoked meanwhile counts again, and an
+    /// auditor must find this.
+    pub async fn record_opening(&self, report: &OpenReport) -> Result<(), AuditError> {
+        if let Some(replaced) = &report.replaced {
+            let entry = Entry::new(Actor::Appliance, "state.restore").detail("former_state", replaced.display());
+            self.audit.record(entry).await?;
+        }
+        if let Some(restored) = &report.restored {
+            let entry = Entry::new(Actor::Appliance, "store.restore").reason(&restored.cause);
+            self.audit.record(entry.detail("export_taken", &restored.taken)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -98,6 +98,8 @@ async fn an_appliance_in_set_up_takes_everything_from_another_ones_state_file() 
         &["admin", "account", "add", "root", "--role", "administrator", "--password-stdin"],
         PASSWORD,
     ));
+    let chosen = "[appliance]\nname = \"Köln\"\n";
+    std::fs::write(former.path().join("data/chosen.toml"), chosen).unwrap();
     let name = file.to_str().unwrap();
     let short = ask(former.path(), &["state", "export", name, "--password-stdin"], "short");
     assert!(!short.status.success() && !file.exists());
@@ -137,7 +139,9 @@ async fn an_appliance_in_set_up_takes_everything_from_another_ones_state_file() 
     let (status, text) = send(code, PASSPHRASE).await;
     assert_eq!(status, 200, "{text}");
 
-    process.ready_again(2);
+    // Once with the state, and once more with the settings that came with it.
+    process.ready_again(3);
+    assert_eq!(std::fs::read_to_string(later.path().join("data/chosen.toml")).unwrap(), chosen);
     let root = done(ask(later.path(), &["admin", "account", "show", "root"], ""));
     assert!(root.contains("administrator"), "{root}");
     let authority = |folder: &Path| std::fs::read(folder.join("data/authority.pem")).unwrap();

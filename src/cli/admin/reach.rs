@@ -67,6 +67,7 @@ impl Stopped {
             }
             error
         })?;
+        runtime.block_on(state.record_opening(&report))?;
         if let Some(restored) = &report.restored {
             output::note(format_args!(
                 "the store could not be opened ({}) and was restored from its export of {}: changes made after that are lost",
