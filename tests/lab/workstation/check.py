@@ -11,7 +11,9 @@ import html
 import json
 import os
 import pathlib
+import random
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from appliance import Appliance  # noqa: E402  (it lies one folder up)
 
 CLIENT = "gatehouse-connect"
 REDIRECT = "http://127.0.0.1:49152/callback"
+WRONG_TRIES = 60
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ODBC_LIBRARY = next(pathlib.Path(mssql_python_odbc.__file__).parent.glob("libs/linux/debian_ubuntu/x86_64/lib/libmsodbcsql-18*"))
 
@@ -205,6 +208,25 @@ class Walk:
         other = run(["node", str(HERE / "connect.mjs")], strings["tedious"], environment)
         assert told and told == other, (told, other)
 
+    def names_are_not_told_apart_by_time(self):
+        """Wrong passwords for a known, an unknown and a disabled account take equally long: the three by turns, so that a busy machine slows all of them."""
+        self.appliance.admin("account", "add", "gone", secret="correct-horse-battery-9")
+        self.appliance.disable("gone")
+        names = {"known": self.facts["account"], "unknown": "nobody-of-that-name", "disabled": "gone"}
+        times, stranger = {kind: [] for kind in names}, Browser(self.facts)
+        for turn in range(WRONG_TRIES):  # a browser shows the form again, with 422
+            for kind in random.sample(list(names), len(names)):
+                body = {"next": "/", "name": names[kind], "password": f"wrong-horse-battery-{turn}"}
+                began = time.perf_counter()
+                answer = stranger.session.post(f"{self.site}/sign-in", data=body, allow_redirects=False)
+                times[kind].append(time.perf_counter() - began)
+                assert answer.status_code == 422, (kind, answer.status_code)
+        medians = {kind: statistics.median(taken) for kind, taken in times.items()}
+        told = ", ".join(f"{kind} {taken * 1000:.1f} ms" for kind, taken in medians.items())
+        print(f"wrong passwords, medians of {WRONG_TRIES}: {told}")
+        # A name that was looked up and not hashed would be some ten times faster.
+        assert max(medians.values()) < 1.5 * min(medians.values()), told
+
 
 def run(command, text, environment):
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, env=environment)
@@ -229,6 +251,7 @@ def main():
                 walk.another_makers_second_library,
                 walk.a_change_reaches_who_waits,
                 walk.drivers_with_the_very_strings,
+                walk.names_are_not_told_apart_by_time,
             ):
                 try:
                     check()
