@@ -23,8 +23,8 @@ COPY src src
 COPY web web
 COPY assets assets
 COPY packaging packaging
-RUN cargo build --release --locked --bin gatehouse \
-    && install -D target/release/gatehouse /out/usr/local/bin/gatehouse \
+RUN cargo build --profile dist --locked --bin gatehouse \
+    && install -D target/dist/gatehouse /out/usr/local/bin/gatehouse \
     && install -D -m 0644 LICENSE /out/usr/share/doc/gatehouse/LICENSE \
     && install -D -m 0644 packaging/reference.md /out/usr/share/doc/gatehouse/reference.md \
     && install -d -m 0700 /out/var/lib/gatehouse /out/var/lib/gatehouse/data /out/var/lib/gatehouse/keys

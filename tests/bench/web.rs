@@ -1,5 +1,5 @@
 //! How many requests a second the endpoints answer that workstations ask most, and what a storm of wrong sign-ins does to a
-//! session that is there already.
+//! session that is there already; and how long a request holds a thread.
 //!
 //! `cargo bench --bench web`. The appliance, its sample server and the clients share this process's two threads: what is
 //! counted includes the client's half of TLS and HTTP.
@@ -17,6 +17,8 @@
 
 #[path = "../it/support/mod.rs"]
 mod support;
+#[path = "web_polls.rs"]
+mod web_polls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,6 +74,7 @@ async fn measure(time: Duration, pings: usize) {
         rate(&site, what, request, status, time).await;
     }
     storm(&house, &site, pings).await;
+    web_polls::measure(if pings > 1000 { 25 } else { 1 }).await;
 }
 
 /// Requests a second over connections that stay open.
