@@ -9,7 +9,7 @@
 //! | 0 | `domain` |
 //! | 1 | `tds`, `config`, `platform` |
 //! | 2 | `telemetry`, `store`, `sql`, `wire` |
-//! | 3 | `audit`, `tls`, `upstream` |
+//! | 3 | `audit`, `notify`, `tls`, `upstream` |
 //! | 4 | `door`, `identity`, `estate` |
 //! | 5 | `gateway`, `sample`, `workstation` |
 //! | 6 | `connector`, `state` |
@@ -18,7 +18,8 @@
 //! | 9 | `app` |
 //! | 10 | `cli` |
 //!
-//! `domain` and `tds` know no tokio. `store` alone names sled, `sql` alone names tiberius.
+//! `domain` and `tds` know no tokio. `store` alone names sled, `sql` alone names tiberius,
+//! `notify` alone lettre.
 
 // r0: pure types: ids, secrets, sides, access levels, events, timestamps.
 pub mod domain;
@@ -41,6 +42,8 @@ pub mod wire;
 
 // r3: the append-only, hash-chained record of who did what.
 pub mod audit;
+// r3: what the appliance tells people by itself: mail.
+pub mod notify;
 // r3: the certificates that the appliance shows: own authority, files, ACME, resolver with hot swap.
 pub mod tls;
 // r3: the way to a SQL Server: addresses, PRELOGIN, TLS by the server's rule, what was met there.

@@ -2,6 +2,7 @@
 
 use super::{Settings, output};
 use crate::config::{Config, Loaded};
+use crate::notify;
 use crate::platform::files::others_kept_out;
 use crate::platform::{Clock as _, SystemClock};
 use crate::state;
@@ -67,6 +68,7 @@ fn files_are_usable(config: &Config) -> anyhow::Result<()> {
     for path in [&config.keys.master_key_file, &config.appliance.data_dir].into_iter().filter(|path| path.exists()) {
         wrong.extend(others_kept_out(path).err().map(anyhow::Error::from));
     }
+    wrong.extend(notify::unusable_files(&config.mail).into_iter().map(anyhow::Error::from));
     // Where there is a store, its master key has to be the right one.
     wrong.extend(state::audit_key_at(config).err().map(anyhow::Error::from));
     let texts: Vec<String> = wrong.iter().map(|error| format!("{error:#}")).collect();

@@ -7,6 +7,7 @@ use super::Config;
 use super::appliance;
 use super::section::{Objections, section};
 use super::setting::{Raw, Setting, quoted};
+use crate::domain::MailAddress;
 use crate::domain::host::is_host;
 
 section! {
@@ -157,9 +158,7 @@ fn is_https(url: &str) -> bool {
 }
 
 fn is_mail(text: &str) -> bool {
-    let address = text.strip_prefix("mailto:").unwrap_or(text);
-    address.split_once('@').is_some_and(|(who, host)| !who.is_empty() && is_host(host))
-        && !address.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',')
+    MailAddress::parse(text.strip_prefix("mailto:").unwrap_or(text)).is_ok()
 }
 
 /// How a directory checks that a name is ours.

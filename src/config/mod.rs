@@ -18,6 +18,7 @@ mod keys;
 mod listen;
 mod load;
 mod log;
+mod mail;
 mod origin;
 mod reference;
 mod section;
@@ -43,6 +44,7 @@ pub use keys::Keys;
 pub use listen::Listen;
 pub use load::{Effective, Flags, Loaded, load};
 pub use log::{Log, LogFormat};
+pub use mail::{Encryption, Mail};
 pub use origin::Origin;
 pub use reference::{example_file, reference_page};
 pub use section::Field;
@@ -115,6 +117,8 @@ sections! {
     sign_in: SignIn;
     /// The first administrator.
     setup: SetUp;
+    /// Mail that it sends.
+    mail: Mail;
     /// What workstations are told.
     workstation: Workstation;
     /// What it writes about itself.

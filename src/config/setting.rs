@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::domain::{Network, Secret};
+use crate::domain::{MailAddress, Network, Secret};
 
 /// A value as it was found, before its setting's type reads it.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,6 +145,18 @@ impl Setting for Network {
     }
     fn toml(&self) -> String {
         quoted(&self.to_string())
+    }
+}
+
+impl Setting for MailAddress {
+    fn expected() -> String {
+        "a mail address such as \"gatehouse@example.org\"".to_owned()
+    }
+    fn read(raw: &Raw) -> Option<Self> {
+        raw.text().and_then(|text| text.parse().ok())
+    }
+    fn toml(&self) -> String {
+        quoted(self.as_str())
     }
 }
 

@@ -5,6 +5,7 @@ pub mod event;
 pub mod host;
 pub mod id;
 pub mod instance;
+pub mod mail;
 pub mod name;
 pub mod network;
 pub mod principal;
@@ -20,6 +21,7 @@ pub use id::{
     ServerId, SessionId, TokenId, WebSessionId,
 };
 pub use instance::is_instance_name;
+pub use mail::{MailAddress, NotAMailAddress};
 pub use name::{Name, NameError};
 pub use network::Network;
 pub use principal::{Credential, Principal};

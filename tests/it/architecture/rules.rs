@@ -37,7 +37,8 @@ pub struct Rank {
 }
 
 /// The folder that alone may name a library, by the name it has in code.
-const NAMED_ONLY_BY: [(&str, &str); 3] = [("sled", "store/"), ("tiberius", "sql/"), ("rustls_acme", "tls/acme/")];
+const NAMED_ONLY_BY: [(&str, &str); 4] =
+    [("sled", "store/"), ("tiberius", "sql/"), ("rustls_acme", "tls/acme/"), ("lettre", "notify/")];
 /// Rooms without I/O.
 const PURE: [&str; 2] = ["domain", "tds"];
 /// A file is split before it gets this long.
