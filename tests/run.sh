@@ -81,7 +81,7 @@ report() {
 # Debian's packages that the tests themselves use; the lab installs its own.
 install_packages() {
     local missing=() package
-    for package in ca-certificates chromium chromium-driver curl dbus-daemon gcc gnome-keyring libc6-dev libnss3-tools openssl pebble sslscan strace testssl.sh; do
+    for package in ca-certificates chromium chromium-driver curl dbus-daemon gcc gnome-keyring libc6-dev libnss3-tools openssl pebble python3-aiosmtpd sslscan strace testssl.sh; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
     done
     if [ ${#missing[@]} -eq 0 ]; then

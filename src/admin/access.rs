@@ -50,6 +50,7 @@ impl AdminRequest {
             Self::Certificate(request) => request.need(),
             Self::Setting(request) => request.need(),
             Self::State(request) => request.need(),
+            Self::Mail(request) => request.need(),
         }
     }
 
@@ -71,6 +72,7 @@ impl AdminRequest {
             Self::Certificate(_) => "certificate",
             Self::Setting(_) => "setting",
             Self::State(_) => "state",
+            Self::Mail(_) => "mail",
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
-use crate::domain::{AccountId, Name, Role, Timestamp};
+use crate::domain::{AccountId, MailAddress, Name, Role, Timestamp};
 use crate::estate::Grantee;
 use crate::identity::{Account, Alteration, IdentityError, Member, NewAccount};
 
@@ -27,6 +27,9 @@ pub enum AccountRequest {
         default_database: Option<String>,
         /// When it ends.
         expires: Option<Timestamp>,
+        /// Where its owner gets mail.
+        #[serde(default)]
+        mail: Option<MailAddress>,
     },
     /// All of them.
     List,
@@ -55,6 +58,13 @@ pub enum AccountRequest {
         default_database: Option<String>,
         /// When it ends.
         expires: Option<Expiry>,
+    },
+    /// Another mail address, or none; links that were sent to the former one count no more.
+    Mail {
+        /// The account.
+        account: String,
+        /// Where its owner gets mail.
+        mail: Option<MailAddress>,
     },
     /// A link by which its owner chooses another password.
     ResetLink(String),
@@ -119,6 +129,9 @@ pub struct AccountView {
     pub groups: Vec<String>,
     /// When it ends.
     pub expires: Option<String>,
+    /// Where its owner gets mail.
+    #[serde(default)]
+    pub mail: Option<MailAddress>,
     /// When it was made.
     pub created: String,
 }
@@ -139,10 +152,10 @@ impl Admin {
         let account = match request {
             AccountRequest::List => return self.list_accounts(),
             AccountRequest::Show(name) => identity.account(&name)?,
-            AccountRequest::Add { name, role, password, password_at_gateway, default_database, expires } => {
+            AccountRequest::Add { name, role, password, password_at_gateway, default_database, expires, mail } => {
                 let default_database = self.database_named(default_database)?;
                 let password = password.map(|sent| sent.0);
-                let new = NewAccount { name, role, password, password_at_gateway, default_database, expires };
+                let new = NewAccount { name, role, password, password_at_gateway, default_database, expires, mail };
                 identity.add_account(actor, new).await?
             }
             AccountRequest::Disable(name) => identity.alter_account(actor, id(&name)?, Alteration::Disable).await?,
@@ -166,6 +179,9 @@ impl Admin {
                     account = identity.alter_account(actor, account.id, alteration).await?;
                 }
                 account
+            }
+            AccountRequest::Mail { account, mail } => {
+                identity.alter_account(actor, id(&account)?, Alteration::Mail(mail)).await?
             }
             AccountRequest::ResetLink(name) => {
                 let account = identity.account(&name)?;
@@ -220,6 +236,7 @@ impl Admin {
             second_factor_required,
             groups,
             expires: account.expires.map(shown),
+            mail: account.mail,
             created: shown(account.created),
         })
     }

@@ -7,6 +7,7 @@ use crate::config::ChoiceError;
 use crate::domain::Side;
 use crate::estate::EstateError;
 use crate::identity::{IdentityError, SetUpError};
+use crate::notify::MailError;
 use crate::store::{StateFileError, StoreError};
 use crate::tls::{ImportError, ShownError};
 use crate::upstream::ConnectError;
@@ -69,6 +70,14 @@ pub enum AdminError {
     /// A setting cannot be chosen like that.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    /// No mail server is configured. The operator's side.
+    #[error(
+        "no mail server is configured: set `mail.host` and `mail.sender`, and what else it needs, and start the appliance anew"
+    )]
+    NoMail,
+    /// The mail was not sent.
+    #[error("{}", .0.in_full())]
+    Mail(MailError),
     /// The store could not be read. The appliance's side.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -89,6 +98,7 @@ impl AdminError {
             Self::Estate(error) => error.side(),
             Self::Integration(error) => error.side(),
             Self::Connect(error) => error.side(),
+            Self::Mail(error) => error.side(),
             Self::Import(error) => error.side(),
             Self::Certificates(error) => error.side(),
             Self::Audit(_) | Self::Store(_) | Self::Choice(ChoiceError::File(_)) => Side::Appliance,

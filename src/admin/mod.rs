@@ -16,6 +16,7 @@ mod group;
 mod integration;
 mod live;
 mod login_check;
+mod mail;
 mod pass;
 mod secret;
 mod server;
@@ -40,6 +41,7 @@ pub use error::{AdminError, Refusal};
 pub use grant::{GrantRequest, GrantView, GranteeName};
 pub use group::{GroupRequest, GroupView, MemberName};
 pub use integration::{AudienceName, CheckView, IntegrationRequest, IntegrationView};
+pub use mail::{MailRequest, MailView};
 pub use pass::{PassRequest, PassView};
 pub use secret::SentSecret;
 pub use server::{CertificateView, MetView, ServerRequest, ServerView};
@@ -53,6 +55,7 @@ use crate::audit::{Actor, Audit};
 use crate::domain::Timestamp;
 use crate::estate::Estate;
 use crate::identity::Identity;
+use crate::notify::Mailer;
 use crate::platform::Clock;
 use crate::state::State;
 use crate::store::Store;
@@ -72,6 +75,7 @@ pub struct Admin {
     store: Store,
     certificates: Certificates,
     settings: Option<Settings>,
+    mailer: Option<Mailer>,
 }
 
 /// What the service is asked for.
@@ -108,6 +112,8 @@ pub enum AdminRequest {
     Setting(SettingRequest),
     /// About state files.
     State(StateRequest),
+    /// About mail.
+    Mail(MailRequest),
 }
 
 /// What the service answers.
@@ -172,6 +178,8 @@ pub enum AdminResponse {
     Settings(Vec<SettingView>),
     /// A state file was written.
     StateFile(StateFileView),
+    /// A test mail was taken by the mail server.
+    Mail(MailView),
     /// So many sessions were ended.
     Ended {
         /// How many.
@@ -180,7 +188,8 @@ pub enum AdminResponse {
 }
 
 impl Admin {
-    /// The service over the opened state; `sessions` where an appliance runs, `settings` where some can be chosen.
+    /// The service over the opened state; `sessions` where an appliance runs, `settings` where some can be chosen. It sends no mail until
+    /// [`Admin::with_mailer`].
     pub fn new(
         state: &State,
         clock: Arc<dyn Clock>,
@@ -190,7 +199,19 @@ impl Admin {
         settings: Option<Settings>,
     ) -> Self {
         let State { identity, estate, integrations, audit, store, .. } = state.clone();
-        Self { identity, estate, integrations, audit, clock, dialer, sessions, store, certificates, settings }
+        Self {
+            identity,
+            estate,
+            integrations,
+            audit,
+            clock,
+            dialer,
+            sessions,
+            store,
+            certificates,
+            settings,
+            mailer: None,
+        }
     }
 
     /// Does what `actor` asks for, if it may.
@@ -212,6 +233,7 @@ impl Admin {
             AdminRequest::Certificate(request) => self.certificate(actor, request).await,
             AdminRequest::Setting(request) => self.setting(actor, request).await,
             AdminRequest::State(request) => self.state_file(actor, request).await,
+            AdminRequest::Mail(request) => self.mail(actor, request).await,
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::domain::Event;
 use crate::door::{Arrivals, DoorNumbers, HalfOpen};
 use crate::estate::Grantee;
 use crate::gateway::{self, Gateway, Registry, SessionNumbers};
+use crate::identity::{self, Forgotten};
+use crate::notify::Mailer;
 use crate::platform::{Clock, Resolve, SystemResolver, Tasks, descriptors};
 use crate::state::State;
 use crate::store::OpenReport;
@@ -143,9 +145,15 @@ impl Appliance {
             tls: config.tls.clone(),
             running: Some(certificate.clone()),
         };
+        let mailer = Mailer::open(config, Arc::clone(&clock));
         let admin =
-            Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates, vital.settings(sources));
+            Admin::new(&state, Arc::clone(&clock), dialer, Some(sessions), certificates, vital.settings(sources))
+                .with_mailer(mailer.clone());
         let host = trust::host(&config.appliance.names, &bound.https());
+        let forgotten = mailer.map(|mailer| {
+            let place = identity::Place { appliance: config.appliance.name.clone(), host: host.clone() };
+            Forgotten::new(state.identity.clone(), mailer, place, background.clone())
+        });
         let web = Parts {
             appliance: config.appliance.name.as_str().into(),
             names: config.appliance.names.clone().into(),
@@ -155,6 +163,7 @@ impl Appliance {
             public_trust: certificate.public_trust(),
             trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
             identity: state.identity.clone(),
+            forgotten,
             admin: admin.clone(),
             workstations: workstations.clone(),
             proxies: Proxies::new(&config.listen.trusted_proxies),

@@ -7,7 +7,7 @@ use super::records::{
 };
 use super::{Identity, addresses, factors, hasher, oauth, reset, web};
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, DatabaseId, Event, Name, Role, Secret, Timestamp};
+use crate::domain::{AccountId, DatabaseId, Event, MailAddress, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
 
 /// An account to be made.
@@ -25,9 +25,11 @@ pub struct NewAccount {
     pub default_database: Option<DatabaseId>,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
+    /// Where its owner gets mail.
+    pub mail: Option<MailAddress>,
 }
 
-/// A change of an account. Each but the last ends what the account has signed in.
+/// A change of an account. Each but the last two ends what the account has signed in.
 #[derive(Debug, Clone)]
 pub enum Alteration {
     /// It may sign in again.
@@ -44,6 +46,9 @@ pub enum Alteration {
     Expires(Option<Timestamp>),
     /// Another database is taken when a login names none.
     DefaultDatabase(Option<DatabaseId>),
+    /// Its owner gets mail there, or none. Links that were sent before count no more. Administrators alone change it, never the account
+    /// itself: whoever found its browser open would have the next link sent to themselves, and with it the account.
+    Mail(Option<MailAddress>),
 }
 
 impl NewAccount {
@@ -56,6 +61,7 @@ impl NewAccount {
             password_at_gateway: true,
             default_database: None,
             expires: None,
+            mail: None,
         }
     }
 }
@@ -96,6 +102,7 @@ impl Identity {
             generation: 1,
             default_database: new.default_database,
             expires: new.expires,
+            mail: new.mail,
             created: self.inner.clock.now(),
         })
     }
@@ -138,7 +145,7 @@ impl Identity {
         self.alter_account(actor, id, Alteration::Password(record)).await
     }
 
-    /// Alters an account; what was signed in before is no longer valid, except for another default database.
+    /// Alters an account; what was signed in before is no longer valid, except for another default database or mail address.
     pub async fn alter_account(
         &self,
         actor: &Actor,
@@ -146,6 +153,7 @@ impl Identity {
         alteration: Alteration,
     ) -> Result<Account, IdentityError> {
         let (action, detail) = (alteration.action(), alteration.detail());
+        let now = self.inner.clock.now();
         let alter = move |state: &mut Change<'_>| {
             let mut account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
             let (was_administering, generation) = (administers(&account), account.generation);
@@ -154,6 +162,9 @@ impl Identity {
             if account.generation != generation {
                 web::end_all(state, id)?;
                 oauth::forget(state, id)?;
+            }
+            if matches!(alteration, Alteration::Mail(_)) {
+                reset::forget(state, id, now)?;
             }
             if was_administering && !administers(&account) {
                 somebody_administers(state)?;
@@ -216,8 +227,9 @@ impl Alteration {
             Self::PasswordAtGateway(allowed) => account.password_at_gateway = *allowed,
             Self::Expires(when) => account.expires = *when,
             Self::DefaultDatabase(database) => account.default_database = *database,
+            Self::Mail(mail) => account.mail.clone_from(mail),
         }
-        if !matches!(self, Self::DefaultDatabase(_)) {
+        if !matches!(self, Self::DefaultDatabase(_) | Self::Mail(_)) {
             account.generation = account.generation.saturating_add(1);
         }
     }
@@ -231,6 +243,7 @@ impl Alteration {
             Self::PasswordAtGateway(_) => "account.password-at-gateway",
             Self::Expires(_) => "account.expires",
             Self::DefaultDatabase(_) => "account.default-database",
+            Self::Mail(_) => "account.mail",
         }
     }
 
@@ -240,6 +253,8 @@ impl Alteration {
             Self::Role(role) => Some(("role", role.to_string())),
             Self::PasswordAtGateway(allowed) => Some(("allowed", allowed.to_string())),
             Self::Expires(when) => Some(("expires", when.map_or("never".to_owned(), |when| when.to_string()))),
+            // The address is a person's, and the record is kept for good: it has whether there is one.
+            Self::Mail(mail) => Some(("address", if mail.is_some() { "set" } else { "none" }.to_owned())),
             Self::DefaultDatabase(id) => Some(("database", id.map_or("none".to_owned(), |id| id.to_string()))),
         }
     }

@@ -231,8 +231,11 @@ pub enum IdentityError {
     #[error("set-up is complete: the appliance has an administrator")]
     SetUpClosed,
     /// No such link, or one that was used, replaced, or is past its time. The workstation's side.
-    #[error("this link counts no more; ask an administrator for another one")]
+    #[error("this link counts no more; ask for another one")]
     NoLink,
+    /// No link can be sent by mail: why. The operator's side.
+    #[error("no link by mail: {0}")]
+    NotByMail(&'static str),
     /// No such enrolment code, or one that was used or is past its time. The workstation's side.
     #[error("this enrolment code is not right, or counts no more; ask an administrator for another one")]
     NoEnrolmentCode,

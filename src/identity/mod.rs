@@ -12,6 +12,7 @@ mod devices;
 mod enrolment;
 mod error;
 pub mod factors;
+mod forgotten;
 pub mod generated;
 mod groups;
 mod hasher;
@@ -37,6 +38,7 @@ pub use accounts::{Alteration, NewAccount};
 pub use bearer::Caller;
 pub use enrolment::{LONGEST_CODE_LIFE, MOST_CODES};
 pub use error::{EnrolmentError, FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
+pub use forgotten::{Forgotten, Place};
 pub use records::{Account, Device, Group, Member, Pass, Token};
 pub use set_up::{SetUpCode, SetUpStep};
 pub use sign_in::Presented;
@@ -83,6 +85,8 @@ struct Inner {
     throttle: Throttle,
     /// Wrong enrolment codes, counted by address.
     enrolment: Throttle,
+    /// Requests for links by mail, all of them, by name and by address.
+    forgotten: Throttle,
     factors: factors::Part,
     oauth: oauth::Part,
     web: web::Part,
@@ -115,6 +119,7 @@ impl Identity {
             memory: Memory::new(settings.remember_for)?,
             throttle: Throttle::new(limits),
             enrolment: Throttle::new(limits),
+            forgotten: Throttle::new(limits),
             factors: factors::Part::new(settings, limits, &config.appliance),
             oauth: oauth::Part::new(settings, limits),
             web: web::Part::new(settings),

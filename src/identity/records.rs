@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountId, DatabaseId, DeviceId, GroupId, Name, Network, PassId, Role, Scopes, Timestamp, TokenId,
+    AccountId, DatabaseId, DeviceId, GroupId, MailAddress, Name, Network, PassId, Role, Scopes, Timestamp, TokenId,
 };
 use crate::store::{self, Key};
 
@@ -28,6 +28,9 @@ pub struct Account {
     pub default_database: Option<DatabaseId>,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
+    /// Where its owner gets mail. Accounts of former versions have none.
+    #[serde(default)]
+    pub mail: Option<MailAddress>,
     /// When it was made.
     pub created: Timestamp,
 }
@@ -271,6 +274,16 @@ mod tests {
         let token: Token = serde_json::from_value(migrate_token(1, first).unwrap()).unwrap();
         assert_eq!((token.scopes, token.label.as_str()), (Scopes::sql(), "reports"));
         assert!(migrate_token(2, serde_json::json!({})).is_err() && migrate_token(1, serde_json::json!(7)).is_err());
+    }
+
+    #[test]
+    fn an_account_of_before_there_was_mail_has_no_address() {
+        let former = serde_json::json!({
+            "id": AccountId::random(), "name": "ada", "role": "member", "enabled": true, "password": null, "password_at_gateway": true,
+            "generation": 1, "default_database": null, "expires": null, "created": 1,
+        });
+        let account: Account = serde_json::from_value(former).unwrap();
+        assert_eq!((account.name.as_str(), account.mail), ("ada", None));
     }
 
     #[test]

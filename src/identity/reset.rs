@@ -1,4 +1,5 @@
-//! A new password: chosen by its owner, who knows the old one, or by whoever has the link that an administrator made.
+//! A new password: chosen by its owner, who knows the old one, or by whoever has a link that an administrator made or that was mailed
+//! (`forgotten`).
 //!
 //! Neither is a way around the second factor: a link sets the password and signs nobody in.
 
@@ -14,7 +15,7 @@ use super::records::{Account, Accounts, SecretHash};
 use super::web::{self, Begun, Origin, Visit, WebSession};
 use super::{Alteration, Identity};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{AccountId, Event, Name, Secret, Side, Timestamp};
+use crate::domain::{AccountId, Event, MailAddress, Name, Secret, Side, Timestamp};
 use crate::store::{self, Change, StoreError};
 
 /// A link, as it is kept.
@@ -24,6 +25,9 @@ pub struct ResetLink {
     /// The account's generation then: whatever changes the account makes the link void.
     generation: u64,
     expires: Timestamp,
+    /// Whether it was asked for by somebody who had not signed in, and sent by mail.
+    #[serde(default)]
+    mailed: bool,
 }
 
 store::tables! {
@@ -83,7 +87,10 @@ impl Identity {
         let issue = move |state: &mut Change<'_>| {
             let owner = active(state, account, now)?;
             forget(state, account, now)?;
-            state.put::<ResetLinks>(&hash, &ResetLink { account, generation: owner.generation, expires })?;
+            state.put::<ResetLinks>(
+                &hash,
+                &ResetLink { account, generation: owner.generation, expires, mailed: false },
+            )?;
             Ok(owner.name)
         };
         let entry = |name: &Name| {
@@ -91,6 +98,63 @@ impl Identity {
         };
         self.change(issue, entry).await?;
         Ok((secret, expires))
+    }
+
+    /// Makes a link for who forgot the password of this account, to be sent to its mail address. Former links go on counting, unlike with
+    /// those of administrators: anybody can ask, and must not be able to spoil what somebody else has in hand. So there are few of them.
+    pub(super) async fn issue_mailed_link(
+        &self,
+        claimed: &Actor,
+        account: AccountId,
+        origin: &Origin,
+    ) -> Result<MailedLink, IdentityError> {
+        let secret = Kind::ResetLink.generate()?;
+        let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::ResetLink, &secret));
+        let expires = now.after(LINK_LIFE);
+        let issue = move |state: &mut Change<'_>| {
+            let owner = active(state, account, now)?;
+            let to = owner.mail.clone().ok_or(IdentityError::NotByMail("the account has no mail address"))?;
+            if owner.password.is_none() {
+                // It signs in by passes, devices and tokens: mail is not to open another way.
+                return Err(IdentityError::NotByMail("the account has no password"));
+            }
+            let mut mailed = 0;
+            for (former, link) in state.scan::<ResetLinks>()? {
+                if link.expires <= now {
+                    state.remove::<ResetLinks>(&former)?;
+                } else if link.mailed && link.account == account {
+                    mailed += 1;
+                }
+            }
+            if mailed >= MOST_MAILED {
+                return Err(IdentityError::NotByMail("enough were sent within the hour"));
+            }
+            let link = ResetLink { account, generation: owner.generation, expires, mailed: true };
+            state.put::<ResetLinks>(&hash, &link)?;
+            Ok((owner.name, to))
+        };
+        let entry = |(name, _): &(Name, MailAddress)| {
+            let entry = Entry::new(claimed.clone(), "account.reset-mail").subject(name.as_str()).peer(origin.peer);
+            entry.detail("expires", expires).detail("agent", &origin.agent)
+        };
+        let (name, to) = self.change(issue, entry).await?;
+        Ok(MailedLink { secret, hash, name, to })
+    }
+
+    /// Takes a link back that could not be sent, and records why.
+    pub(super) async fn withdraw_mailed_link(
+        &self,
+        link: &MailedLink,
+        reason: &str,
+        side: Side,
+    ) -> Result<(), IdentityError> {
+        let entry = Entry::new(Actor::Appliance, "account.reset-mail").subject(link.name.as_str());
+        // By itself and not with the change: the ledger's entries are of what was done.
+        self.inner.audit.record(entry.outcome(Outcome::Failed).reason(reason).side(side)).await?;
+        let hash = link.hash;
+        let withdraw = move |state: &mut Change<'_>| state.remove::<ResetLinks>(&hash);
+        self.inner.store.change(withdraw).await?;
+        Ok(())
     }
 
     /// Whose password a link sets; nobody's when it counts no more.
@@ -146,6 +210,16 @@ impl Identity {
     }
 }
 
+/// A link that is to be sent by mail.
+pub(super) struct MailedLink {
+    pub(super) secret: Secret,
+    hash: SecretHash,
+    /// The account's name.
+    pub(super) name: Name,
+    /// Where it is to be sent.
+    pub(super) to: MailAddress,
+}
+
 /// Removes the links of an account, and those of anybody that are past their time.
 pub(super) fn forget(state: &mut Change<'_>, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
     for (hash, link) in state.scan::<ResetLinks>()? {
@@ -157,3 +231,5 @@ pub(super) fn forget(state: &mut Change<'_>, account: AccountId, now: Timestamp)
 }
 
 const LINK_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Links of one account that were sent by mail and count: nobody's mailbox is filled by others.
+const MOST_MAILED: usize = 3;

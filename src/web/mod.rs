@@ -39,7 +39,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 
 use crate::admin::Admin;
-use crate::identity::Identity;
+use crate::identity::{Forgotten, Identity};
 use crate::platform::Clock;
 use crate::tls::PublicTrust;
 use crate::workstation::Workstations;
@@ -92,6 +92,8 @@ pub struct Parts {
     pub trust: Trust,
     /// Who may come in.
     pub identity: Identity,
+    /// Links for forgotten passwords by mail, where a mail server is configured.
+    pub forgotten: Option<Forgotten>,
     /// What administrators ask for.
     pub admin: Admin,
     /// What workstations are told.

@@ -187,8 +187,14 @@ impl Problem {
 
     /// A one-time link that counts no more, or never did.
     fn no_link() -> Self {
-        let detail = "This link counts no more: it was used, replaced, or is past its time. Ask an administrator for another one.";
+        let detail = "This link counts no more: it was used, replaced, or is past its time. Ask for another one.";
         Self::new(StatusCode::NOT_FOUND, "Link not valid", detail)
+    }
+
+    /// Links by mail were asked for too often, under a name or from an address.
+    pub fn asked_too_often(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        Self::throttled(format!("This was asked for too often. Try again in {seconds} seconds."), retry_after)
     }
 
     fn throttled(detail: String, retry_after: Duration) -> Self {

@@ -84,6 +84,7 @@ fn requests() -> Vec<(AdminRequest, Need)> {
         password_at_gateway: true,
         default_database: None,
         expires: None,
+        mail: None,
     };
     let set = AccountRequest::Set {
         account: none(),

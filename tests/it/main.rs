@@ -46,6 +46,8 @@ mod gateway_sessions;
 mod gateway_sign_in;
 mod hot_swap;
 mod integrations;
+mod mail;
+mod mail_failures;
 mod monitoring;
 mod oauth;
 mod one_port;

@@ -122,10 +122,3 @@ async fn a_link_is_no_way_around_the_second_factor() {
     let page = tab.post("/sign-in", &[("name", "grace"), ("password", OTHER_PASSWORD)]).await;
     assert!(tab.cookie.is_none() && page.text().contains("action=\"/sign-in/code\""), "{}", page.text());
 }
-
-#[tokio::test]
-async fn the_page_for_forgotten_passwords_asks_for_no_name() {
-    let (_house, pages) = house_with("ada").await;
-    let page = pages.browser().get("/forgotten").await;
-    assert!(page.text().contains("gatehouse admin account reset-link") && !page.text().contains("<input"));
-}

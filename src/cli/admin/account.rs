@@ -5,7 +5,7 @@ use super::reach::Reach;
 use super::show::{once, show, value};
 use crate::admin::{AccountRequest, AdminRequest, AdminResponse, Expiry, SentSecret};
 use crate::cli::output;
-use crate::domain::{Name, Role};
+use crate::domain::{MailAddress, Name, Role};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -30,6 +30,9 @@ pub(super) enum Command {
         /// When it ends, such as 2027-01-31T18:00:00Z
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<Expiry>,
+        /// Where its owner gets mail: links, when the password is forgotten
+        #[arg(long, value_name = "ADDRESS")]
+        mail: Option<MailAddress>,
     },
     /// List accounts
     List,
@@ -72,6 +75,17 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<Expiry>,
     },
+    /// Give it another mail address; links that were sent to the former one count no more
+    Mail {
+        /// Its name or id
+        account: String,
+        /// Where its owner gets mail
+        #[arg(required_unless_present = "none")]
+        address: Option<MailAddress>,
+        /// It has no mail address any more
+        #[arg(long, conflicts_with = "address")]
+        none: bool,
+    },
     /// Make a link by which its owner chooses another password, once and within an hour
     ResetLink {
         /// Its name or id
@@ -110,7 +124,16 @@ impl Command {
     /// The request, and the password that was made for it, if one was.
     fn request(&self) -> anyhow::Result<(AccountRequest, Option<SentSecret>)> {
         let request = match self {
-            Self::Add { name, role, password, no_password, no_password_at_gateway, default_database, expires } => {
+            Self::Add {
+                name,
+                role,
+                password,
+                no_password,
+                no_password_at_gateway,
+                default_database,
+                expires,
+                mail,
+            } => {
                 let chosen = if *no_password { None } else { Some(password.take("Password")?) };
                 let made = chosen.as_ref().filter(|chosen| chosen.made).map(|chosen| SentSecret(chosen.secret.clone()));
                 let request = AccountRequest::Add {
@@ -123,6 +146,7 @@ impl Command {
                         Expiry::Never => None,
                         Expiry::At(when) => Some(when),
                     }),
+                    mail: mail.clone(),
                 };
                 return Ok((request, made));
             }
@@ -143,6 +167,9 @@ impl Command {
                 default_database: default_database.clone(),
                 expires: *expires,
             },
+            Self::Mail { account, address, .. } => {
+                AccountRequest::Mail { account: account.clone(), mail: address.clone() }
+            }
             Self::ResetLink { account } => AccountRequest::ResetLink(account.clone()),
             Self::RemoveFactors { account } => AccountRequest::RemoveFactors(account.clone()),
             Self::RequireFactor { account, required } => {

@@ -1,4 +1,4 @@
-//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions, certificates; one file
+//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions, certificates, mail; one file
 //! a noun.
 //!
 //! A noun turns its arguments into requests to the administration service. [`reach`] brings them there: to the running
@@ -14,6 +14,7 @@ mod group;
 pub(super) mod input;
 mod integration;
 mod integration_show;
+mod mail;
 mod pass;
 pub(super) mod reach;
 mod server;
@@ -73,6 +74,9 @@ enum Noun {
     /// The certificates that the appliance shows
     #[command(subcommand)]
     Certificate(certificate::Command),
+    /// The mail that the appliance sends
+    #[command(subcommand)]
+    Mail(mail::Command),
 }
 
 impl Admin {
@@ -91,6 +95,7 @@ impl Admin {
             Noun::Integration(command) => command.run(&mut reach, self.json),
             Noun::Session(command) => command.run(&mut reach, self.json),
             Noun::Certificate(command) => command.run(&mut reach, self.json),
+            Noun::Mail(command) => command.run(&mut reach, self.json),
         }
     }
 }

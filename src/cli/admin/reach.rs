@@ -11,6 +11,7 @@ use crate::app::control::{Client, ControlRequest, ControlResponse};
 use crate::audit::Actor;
 use crate::cli::output;
 use crate::config::Config;
+use crate::notify::Mailer;
 use crate::platform::SystemClock;
 use crate::state::{Layout, State};
 use crate::store::StoreError;
@@ -76,7 +77,8 @@ impl Stopped {
         }
         let dialer = Dialer::new(clock.clone(), config.gateway.dial_timeout);
         let certificates = Certificates { appliance: config.appliance.clone(), tls: config.tls.clone(), running: None };
-        let admin = Admin::new(&state, clock, dialer, None, certificates, None);
+        let mailer = Mailer::open(config, clock.clone());
+        let admin = Admin::new(&state, clock, dialer, None, certificates, None).with_mailer(mailer);
         Ok(Self { runtime, admin })
     }
 

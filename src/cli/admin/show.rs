@@ -50,6 +50,9 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::SigningRequest(view) => certificate::show_request(view),
         AdminResponse::Settings(views) => settings(views),
         AdminResponse::StateFile(view) => output::line(view.path.display()),
+        AdminResponse::Mail(view) => {
+            output::line(format_args!("{} has taken the mail to {}: look whether it arrives", view.server, view.to));
+        }
         AdminResponse::Ended { count } => output::line(format_args!("{count} ended")),
     }
     Ok(())
@@ -84,8 +87,13 @@ fn account(view: &AccountView) {
         ("default database", or_dash(view.default_database.as_ref())),
         ("groups", list(&view.groups)),
         ("expires", view.expires.clone().unwrap_or_else(|| "never".to_owned())),
+        ("mail", mail(view)),
         ("created", view.created.clone()),
     ]);
+}
+
+fn mail(view: &AccountView) -> String {
+    or_dash(view.mail.as_ref().map(ToString::to_string).as_ref())
 }
 
 fn second_factor(view: &AccountView) -> String {
@@ -100,9 +108,12 @@ fn accounts(views: &[AccountView]) {
     let row = |view: &AccountView| {
         let (role, database) = (view.role.to_string(), or_dash(view.default_database.as_ref()));
         let expires = view.expires.clone().unwrap_or_else(|| "never".to_owned());
-        [view.name.clone(), role, state(view).to_owned(), password(view).to_owned(), database, expires]
+        [view.name.clone(), role, state(view).to_owned(), password(view).to_owned(), database, expires, mail(view)]
     };
-    table(["name", "role", "state", "password", "default database", "expires"], views.iter().map(row).collect());
+    table(
+        ["name", "role", "state", "password", "default database", "expires", "mail"],
+        views.iter().map(row).collect(),
+    );
 }
 
 fn state(view: &AccountView) -> &'static str {

@@ -19,7 +19,7 @@ use super::caller::Host;
 use super::page::{self, Frame, minute};
 use super::problem::Problem;
 use super::routes::{Route, get, post};
-use crate::domain::Timestamp;
+use crate::domain::{MailAddress, Timestamp};
 use crate::identity::web::Visit;
 use lists::{Line, Session};
 
@@ -49,6 +49,8 @@ struct AccountPage {
     role: &'static str,
     groups: Vec<String>,
     expires: Option<String>,
+    /// Shown and not changed here: administrators do that.
+    mail: Option<MailAddress>,
     before: Option<SignInBefore>,
     factors: Vec<Line>,
     factor_required: bool,
@@ -72,6 +74,7 @@ async fn page(State(web): State<Web>, SignedIn(visit): SignedIn, Host(host): Hos
         role: account.role.as_str(),
         groups: lists::groups(identity, &visit)?,
         expires: account.expires.map(minute),
+        mail: account.mail.clone(),
         before: SignInBefore::of(&visit),
         factors: lists::factors(identity, id)?,
         factor_required: identity.second_factor_required(&account)?,

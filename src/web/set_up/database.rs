@@ -151,6 +151,7 @@ async fn has_no_password(web: &Web, visit: &Visit, name: &Name) -> Result<bool, 
         password_at_gateway: true,
         default_database: None,
         expires: None,
+        mail: None,
     };
     ask(web, visit, AdminRequest::Account(request)).await.map(|_| true)
 }

@@ -23,6 +23,7 @@ fn nothing_that_holds_a_secret_prints_it() {
         password_at_gateway: true,
         default_database: None,
         expires: None,
+        mail: None,
     });
     let grant = AdminRequest::Grant(GrantRequest::Add {
         grantee: GranteeName::Account("ada".to_owned()),

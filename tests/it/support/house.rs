@@ -9,7 +9,7 @@ use gatehouse::audit::Actor;
 use gatehouse::config::Config;
 use gatehouse::domain::{AccountId, Event, GroupId, Name, Principal, Role, Secret, Timestamp};
 use gatehouse::identity::web::{Origin, Step};
-use gatehouse::identity::{Account, Identity, NewAccount, Presented, SignInError};
+use gatehouse::identity::{Account, Alteration, Identity, NewAccount, Presented, SignInError};
 use gatehouse::platform::{Clock, ManualClock};
 use gatehouse::state::State;
 use gatehouse::upstream::Dialer;
@@ -71,6 +71,12 @@ impl House {
         let Config { appliance, tls, .. } = self.config.clone();
         let certificates = Certificates { appliance, tls, running: None };
         Admin::new(&self.state, self.clock.clone(), dialer, sessions, certificates, None)
+    }
+
+    /// Gives an account a mail address.
+    pub async fn mail(&self, who: &str, address: &str) {
+        let (id, mail) = (self.identity().account(who).unwrap().id, Some(address.parse().unwrap()));
+        self.identity().alter_account(&Actor::Console, id, Alteration::Mail(mail)).await.unwrap();
     }
 
     pub fn now(&self) -> Timestamp {

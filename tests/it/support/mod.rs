@@ -14,6 +14,7 @@ pub mod leaping;
 pub mod pages;
 pub mod pebble;
 pub mod peer;
+pub mod post_office;
 pub mod process;
 pub mod program;
 pub mod rig;

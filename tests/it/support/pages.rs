@@ -31,6 +31,7 @@ pub async fn parts(house: &House) -> Parts {
         public_trust: PublicTrust::default(),
         trust: trust(&anchor, SignedBy::Own),
         identity: house.identity().clone(),
+        forgotten: None,
         admin: house.admin(None),
         workstations: workstations(house, &anchor).await,
         proxies: Proxies::new(&house.config.listen.trusted_proxies),
