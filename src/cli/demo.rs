@@ -9,6 +9,7 @@ use super::{Settings, output};
 use crate::app::demo::{Access, Demo as Running, Ports};
 use crate::app::lifecycle;
 use crate::config::Config;
+use crate::connector::local::guard::Guard;
 use crate::platform::signals::Signals;
 use crate::platform::{Clock, SystemClock, files};
 
@@ -105,7 +106,7 @@ Paste one of these:
 Or sign in at {url} as {account}, and copy what is there for workstations. A program that cannot do TLS connects to
 127.0.0.1,1433 with any password, while this runs:
 
-  {program} connect {url} --fingerprint {sha256}
+  {program} connect {url} --fingerprint {sha256}{others}
 
 Administer it, for example:
 
@@ -118,6 +119,8 @@ Ctrl-C ends it.
         metrics = access.metrics_url,
         program = std::env::current_exe().unwrap_or_else(|_| "gatehouse".into()).display(),
         sha256 = access.ca_sha256,
+        // Where it cannot be told whose programs connect there, all are let in: this is a demonstration.
+        others = if Guard::same_user().is_some() { "" } else { " --allow-other-users" },
         certificate = access.certificate_file.display(),
         file = file.display(),
         folder = file.parent().unwrap_or(Path::new(".")).display(),

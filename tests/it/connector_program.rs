@@ -169,7 +169,8 @@ async fn a_life_of_the_program_from_the_link_to_the_disabled_account_without_a_s
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_terminal_signs_in_by_a_code_and_out_again() {
     let bench = Bench::start().await;
-    let (code, text) = done(connect(&bench, &[&PORT[..], &["--fingerprint", bench.fingerprint()]].concat()));
+    let nowhere = ["--fingerprint", bench.fingerprint(), "--allow-other-users"];
+    let (code, text) = done(connect(&bench, &[&PORT[..], &nowhere].concat()));
     assert!(code == Some(4) && text.contains("--sign-in"), "neither screen nor terminal: {text}");
     let (code, text) = done(connect(&bench, &[&PORT[..], &["--device-code"]].concat()));
     assert!(code == Some(1) && text.contains("--fingerprint"), "nothing is sent to whom nobody believes: {text}");
@@ -188,6 +189,20 @@ async fn a_terminal_signs_in_by_a_code_and_out_again() {
     assert_eq!(programs(), 0, "the appliance has revoked it");
     let (code, text) = done(connect(&bench, &["--sign-out"]));
     assert!(code == Some(1) && text.contains("nobody is signed in"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_it_from_serving_is_told_before_anybody_signs_in() {
+    let bench = Bench::start().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let asked = ["--listen", &at, "--keep", "file", "--fingerprint", bench.fingerprint(), "--print-link"];
+    let (code, text) = done(connect(&bench, &[&asked[..], &["--allow-other-users"]].concat()));
+    assert!(code == Some(1) && text.contains(&at) && !text.contains("/oauth/authorize"), "{text}");
+    if rustix::process::geteuid().is_root() {
+        let (code, text) = done(connect(&bench, &asked));
+        assert!(code == Some(1) && text.contains("--local-token") && !text.contains("/oauth/authorize"), "{text}");
+    }
 }
 
 /// As root: a connector of this process's user is met by a program of user 65534, which the system tells apart. Otherwise the

@@ -11,10 +11,10 @@ say() { printf '%s\n' "lab: $*"; }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# Debian's packages: FreeTDS's programs, what pyodbc's and Microsoft's driver look for, and OpenSSL for Microsoft's Rust driver.
+# Debian's packages: FreeTDS's programs, what pyodbc's and Microsoft's driver look for, OpenSSL for Microsoft's Rust driver, and a browser.
 install_packages() {
     local missing=() package
-    for package in freetds-bin unixodbc libgssapi-krb5-2 libssl-dev pkg-config python3-venv; do
+    for package in chromium chromium-driver freetds-bin libnss3-tools unixodbc libgssapi-krb5-2 libssl-dev pkg-config python3-venv; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] && return
@@ -82,6 +82,8 @@ say "connection strings, read by the drivers' own parsers"
 "$tools/venv/bin/python" "$lab/strings/check.py" || status=1
 say "a workstation's way: OAuth by programs of other makers, and drivers with the strings of the config document"
 "$tools/venv/bin/python" "$lab/workstation/check.py" || status=1
+say "the whole way of a person: the demo, Chromium, ODBC, gatehouse connect, the disabled account"
+"$tools/venv/bin/python" "$lab/workstation/whole_way.py" || status=1
 "$tools/venv/bin/python" "$lab/lab.py" || status=1
 strict=(--driver "ODBC 18" --driver pymssql --driver tedious --driver tiberius --driver mssql-tds)
 "$tools/venv/bin/python" "$lab/lab.py" --mode strict "${strict[@]}" || status=1

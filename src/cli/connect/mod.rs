@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
 
 use super::output;
 use crate::config::{Desktop, Log};
@@ -104,6 +105,12 @@ struct Session {
     clock: Arc<dyn Clock>,
 }
 
+/// Where programs come in, and who may.
+struct Door {
+    guard: Guard,
+    listeners: Vec<TcpListener>,
+}
+
 impl Connect {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let desktop = Desktop::of_process();
@@ -134,12 +141,18 @@ impl Connect {
         let known = self.meet(all, &clock).await?;
         let session = self.session(Folder::of(all, &known.place), known, clock)?;
         let lock = self.lock(&session).await?;
+        // What could keep it from serving comes first: nobody signs in to be told afterwards.
+        let door = match self.sign_in {
+            true => None,
+            false => Some(Door { guard: self.guard(&session.folder)?, listeners: local::bind(&self.listen).await? }),
+        };
         let (access, credential) = self.access(&session, desktop).await?;
-        if self.sign_in {
-            output::line(format_args!("signed in at {}; the sign-in is kept in {credential}", session.known.place));
-            return Ok(());
+        match door {
+            Some(door) => serve(session, access, credential, door).await?,
+            None => {
+                output::line(format_args!("signed in at {}; the sign-in is kept in {credential}", session.known.place));
+            }
         }
-        self.serve(session, access, credential).await?;
         drop(lock);
         Ok(())
     }
@@ -253,31 +266,31 @@ impl Connect {
         ));
         Ok(Guard::Token(read_private(&file)?))
     }
+}
 
-    async fn serve(&self, session: Session, access: Access, credential: String) -> anyhow::Result<()> {
-        let Session { folder, known, client, clock } = session;
-        let mut signals = Signals::listen()?;
-        let guard = self.guard(&folder)?;
-        let listeners = local::bind(&self.listen).await?;
-        let dialer = Dialer::new(Arc::clone(&clock), DIAL_LIMIT);
-        let place = known.place.clone();
-        let parts = Parts { known, client, access, guard, listeners, folder, credential, dialer };
-        let connector = Connector::start(parts, clock);
-        let addresses: Vec<String> = connector.addresses().iter().map(ToString::to_string).collect();
-        output::line(format_args!("programs connect to {}", addresses.join(" and ")));
-        systemd::ready(&format!("listening on {}", addresses.join(", ")));
-        let ended = tokio::select! {
-            biased;
-            ended = connector.ended() => Some(ended),
-            _ = signals.next() => None,
-            () = tell(&connector, &place) => None,
-        };
-        systemd::stopping("ending");
-        connector.stop().await;
-        match ended {
-            None => Ok(()),
-            Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; sign in again: gatehouse connect {place}"))),
-        }
+/// Serves programs until it is told to end, or the sign-in is over.
+async fn serve(session: Session, access: Access, credential: String, door: Door) -> anyhow::Result<()> {
+    let Session { folder, known, client, clock } = session;
+    let Door { guard, listeners } = door;
+    let mut signals = Signals::listen()?;
+    let dialer = Dialer::new(Arc::clone(&clock), DIAL_LIMIT);
+    let place = known.place.clone();
+    let parts = Parts { known, client, access, guard, listeners, folder, credential, dialer };
+    let connector = Connector::start(parts, clock);
+    let addresses: Vec<String> = connector.addresses().iter().map(ToString::to_string).collect();
+    output::line(format_args!("programs connect to {}", addresses.join(" and ")));
+    systemd::ready(&format!("listening on {}", addresses.join(", ")));
+    let ended = tokio::select! {
+        biased;
+        ended = connector.ended() => Some(ended),
+        _ = signals.next() => None,
+        () = tell(&connector, &place) => None,
+    };
+    systemd::stopping("ending");
+    connector.stop().await;
+    match ended {
+        None => Ok(()),
+        Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; sign in again: gatehouse connect {place}"))),
     }
 }
 
