@@ -4,7 +4,9 @@
 use axum::http::{Method, Request, StatusCode};
 use fantoccini::Locator;
 use gatehouse::config::Config;
+use gatehouse::domain::Secret;
 
+use crate::support::app::App;
 use crate::support::appliance::TestAppliance;
 use crate::support::browser::Browser;
 use crate::support::house::{House, PASSWORD};
@@ -44,7 +46,18 @@ async fn a_passkey_is_the_second_step_or_both_until_it_is_copied_or_removed() {
     browser.picture("passkey-code").await;
     browser.fill(&[], "Use a passkey").await;
     assert!(browser.text().await.contains(&format!("You are signed in as {name}")));
+    let cookie = async || browser.client.get_named_cookie("__Host-gatehouse").await.unwrap().value().to_owned();
+    let former = cookie().await;
+    page("confirm?next=%2Faccount%2Fpassword").await;
+    browser.picture("confirm-passkey").await;
+    browser.fill(&[], "Use a passkey").await;
+    assert_eq!(browser.client.current_url().await.unwrap().path(), "/account/password", "{}", browser.text().await);
+    assert_ne!(cookie().await, former, "the session goes on under another cookie");
     browser.copy_passkey(&device).await;
+    page("confirm").await;
+    browser.fill(&[], "Use a passkey").await;
+    assert!(browser.text().await.contains("it may have been copied"), "{}", browser.text().await);
+    assert!(browser.text().await.contains("Your password, please"));
     page("account").await;
     browser.fill(&[], "Sign out").await;
     page("sign-in").await;
@@ -59,6 +72,47 @@ async fn a_passkey_is_the_second_step_or_both_until_it_is_copied_or_removed() {
     assert!(browser.text().await.contains("This passkey is not known here"), "{}", browser.text().await);
     sign_in(&browser, name, password).await;
     assert!(browser.text().await.contains("You are signed in"));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_may_be_the_first_second_factor_where_the_page_is_opened_by_a_name() {
+    let house = TestAppliance::start().await;
+    let access = &house.demo.access;
+    let (name, password) = (access.admin_account.as_str(), access.admin_password.as_str());
+    let browser = Browser::trusting(&[&house.root_pem()]).await;
+    browser.add_authenticator().await;
+    let by_address = access.https_url.replace("localhost", "127.0.0.1");
+    browser.goto(&format!("{by_address}sign-in")).await.unwrap();
+    sign_in(&browser, name, password).await;
+    let text = browser.text().await;
+    assert!(text.contains("Set up a second factor") && text.contains("and not by an address"), "{text}");
+    assert!(!text.contains("Make a passkey"), "{text}");
+
+    browser.goto(&format!("{}sign-in?next=%2Faccount", access.https_url)).await.unwrap();
+    sign_in(&browser, name, password).await;
+    assert!(browser.text().await.contains("authenticator app"), "the other way stays");
+    browser.picture("enrol-passkey").await;
+    browser.fill(&[], "Make a passkey").await;
+    let codes = browser.client.find_all(Locator::Css(".codes code")).await.unwrap();
+    assert_eq!(codes.len(), 10, "{}", browser.text().await);
+    let recovery = codes[0].text().await.unwrap();
+    browser.follow("I have them: go on").await;
+    assert_eq!(browser.client.current_url().await.unwrap().path(), "/account", "{}", browser.text().await);
+    let identity = &house.state().identity;
+    let admin = identity.account(name).unwrap().id;
+    assert_eq!(identity.factors(admin).unwrap().iter().map(|factor| factor.kind()).collect::<Vec<_>>(), ["passkey"]);
+
+    browser.fill(&[], "Sign out").await;
+    browser.goto(&format!("{}sign-in", access.https_url)).await.unwrap();
+    sign_in(&browser, name, password).await;
+    browser.fill(&[], "Use a passkey").await;
+    assert!(browser.text().await.contains(&format!("You are signed in as {name}")));
+    browser.fill(&[], "Sign out").await;
+    browser.goto(&format!("{}sign-in", access.https_url)).await.unwrap();
+    sign_in(&browser, name, password).await;
+    browser.fill(&[("code", &recovery)], "Go on").await;
+    assert!(browser.text().await.contains(&format!("You are signed in as {name}")));
     browser.close().await;
 }
 
@@ -136,13 +190,44 @@ async fn what_no_passkey_signed_is_refused_and_written_down_and_a_challenge_is_a
     let form = [("ticket", &*page.hidden("ticket")), ("answer", made_up), ("label", "laptop")];
     let refused = ada.post("/account/factors/passkey", &form).await;
     assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.text().contains("value=\"laptop\""));
+    assert!(!ada.get("/confirm").await.text().contains("data-passkey"), "she has none");
+    let cookie = ada.cookie.clone();
+    let refused = ada.post("/confirm/passkey", &[("ticket", "ghk_none"), ("answer", made_up)]).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.text().contains("This took too long"));
+    assert_eq!(ada.cookie, cookie);
     let id = house.identity().account("ada").unwrap().id;
     assert!(house.identity().factors(id).unwrap().is_empty());
     let signed_in = tab.post("/sign-in", &[("name", "ada"), ("password", PASSWORD)]).await;
     let shown = [("ticket", "ghk_none"), ("answer", made_up)];
-    assert!(pages.browser().post("/sign-in/code/passkey", &shown).await.text().contains("This took too long"));
+    assert!(pages.browser().post("/sign-in/passkey", &shown).await.text().contains("This took too long"));
     assert_eq!(signed_in.leads_to(), "/");
     let entries = house.audited();
     let reasons: Vec<_> = entries.iter().filter_map(|entry| entry["reason"].as_str()).collect();
     assert!(reasons.iter().filter(|reason| **reason == "wrong-passkey").count() >= 4, "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_made_up_passkey_is_no_first_factor_and_the_app_can_still_be_set_up() {
+    let house = House::build();
+    house.account("root", gatehouse::domain::Role::Administrator).await;
+    let pages = Pages::open(&house).await;
+    let mut tab = pages.browser();
+    let page = tab.post("/sign-in", &[("name", "root"), ("password", PASSWORD), ("next", "/account")]).await;
+    assert!(page.text().contains("/sign-in/enrol/passkey"), "{}", page.text());
+    let ticket = page.hidden("ticket");
+    for answer in ["", "{}"] {
+        let form = [("ticket", &*ticket), ("answer", answer), ("next", "/account")];
+        let refused = tab.post("/sign-in/enrol/passkey", &form).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.text().contains("This passkey is not known here"), "{}", refused.text());
+        assert!(tab.cookie.is_none() && refused.hidden("ticket") == ticket && refused.hidden("next") == "/account");
+    }
+    let id = house.identity().account("root").unwrap().id;
+    assert!(house.identity().factors(id).unwrap().is_empty());
+    let key = page.text().split_once("class=\"key\">").unwrap().1.split_once('<').unwrap().0.replace(' ', "");
+    let code = App::typed(&Secret::new(key)).code(house.now());
+    let done = tab.post("/sign-in/enrol", &[("ticket", &*ticket), ("code", &code), ("next", "/account")]).await;
+    assert!(done.status == StatusCode::OK && tab.cookie.is_some(), "{}", done.text());
+    let late = [("ticket", &*ticket), ("answer", "{}")];
+    assert!(pages.browser().post("/sign-in/enrol/passkey", &late).await.text().contains("This took too long"));
 }

@@ -57,7 +57,7 @@ impl Identity {
     }
 
     /// A factor to be added, by whatever means, and the recovery codes that come with an account's first one.
-    pub(super) fn new_factor(
+    pub(in crate::identity) fn new_factor(
         &self,
         account: AccountId,
         means: Means,
@@ -103,7 +103,7 @@ impl NewFactor {
     }
 
     /// The name of the factor's kind.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(in crate::identity) fn kind(&self) -> &'static str {
         self.factor.kind()
     }
 }

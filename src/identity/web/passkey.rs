@@ -6,7 +6,7 @@ use super::sign_in::{Begun, Second};
 use crate::domain::Secret;
 use crate::identity::Identity;
 use crate::identity::error::SignInError;
-use crate::identity::factors::RelyingParty;
+use crate::identity::factors::{RecoveryCodes, RelyingParty};
 use crate::identity::generated::Kind;
 
 impl Identity {
@@ -20,10 +20,11 @@ impl Identity {
         self.ask_for_passkey(pending.account, self.secret_hash(Kind::Ticket, ticket), party)
     }
 
-    /// The second stage: what the browser answered to [`Identity::web_asks_for_passkey`].
+    /// What the browser answered: to [`Identity::web_asks_for_passkey`], as the second stage, or to
+    /// [`Identity::start_passkey_sign_in`], as the only one. The ticket tells which.
     pub async fn web_passkey(&self, ticket: &Secret, shown: &str, origin: &Origin) -> Result<Begun, SignInError> {
         let Some(pending) = self.pending(ticket).filter(|pending| pending.new.is_none()) else {
-            return self.too_late(origin).await;
+            return self.web_passkey_alone(ticket, shown, origin).await;
         };
         let hash = self.secret_hash(Kind::Ticket, ticket);
         let outcome = match self.passkey_shown(pending.account, hash, shown) {
@@ -34,15 +35,42 @@ impl Identity {
         outcome
     }
 
-    /// The only stage: what the browser answered to [`Identity::start_passkey_sign_in`]. The device has looked who holds it, so
-    /// this is both factors.
-    pub async fn web_passkey_alone(&self, ticket: &Secret, shown: &str, origin: &Origin) -> Result<Begun, SignInError> {
+    /// The device has looked who holds it, so this is both factors.
+    async fn web_passkey_alone(&self, ticket: &Secret, shown: &str, origin: &Origin) -> Result<Begun, SignInError> {
         let mut name = String::new();
         let outcome = self.by_passkey(ticket, shown, origin, &mut name).await;
         if let Err(error) = &outcome {
             self.record_refused(&name, error, origin).await?;
         }
         outcome
+    }
+
+    /// Asks whoever must have a second factor and has none for a new passkey; nothing where this ticket waits for something else.
+    pub fn web_asks_for_new_passkey(
+        &self,
+        ticket: &Secret,
+        party: &RelyingParty,
+    ) -> Result<Option<serde_json::Value>, SignInError> {
+        let Some(pending) = self.pending(ticket).filter(|pending| pending.new.is_some()) else { return Ok(None) };
+        let Some(account) = self.account_by_id(pending.account)? else { return Ok(None) };
+        let hash = self.secret_hash(Kind::Ticket, ticket);
+        self.ask_for_new_passkey(account.id, account.name.as_str(), hash, party).map(Some)
+    }
+
+    /// The second stage of who has to add a factor: the passkey that the browser made. The recovery codes are in the answer, and
+    /// nowhere else.
+    pub async fn web_enrol_passkey(
+        &self,
+        ticket: &Secret,
+        made: &str,
+        origin: &Origin,
+    ) -> Result<(Begun, RecoveryCodes), SignInError> {
+        let hash = self.secret_hash(Kind::Ticket, ticket);
+        self.enrol_first(ticket, origin, |account, _| {
+            let means = self.passkey_made(account, hash, made)?;
+            Ok(self.new_factor(account, means, "")?)
+        })
+        .await
     }
 
     async fn by_passkey(

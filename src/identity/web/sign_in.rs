@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::pending::Pending;
 use super::records::{Origin, WebSession};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{Event, Secret, Side, Timestamp, WebSessionId};
+use crate::domain::{AccountId, Event, Secret, Side, Timestamp, WebSessionId};
 use crate::identity::error::{IdentityError, SignInError};
 use crate::identity::factors::{self, Candidates, Enrolment, NewFactor, Proven, RecoveryCodes, TotpSecret};
 use crate::identity::generated::Kind;
@@ -131,14 +131,28 @@ impl Identity {
         code: &str,
         origin: &Origin,
     ) -> Result<(Begun, RecoveryCodes), SignInError> {
+        self.enrol_first(ticket, origin, |account, secret| {
+            let suspect = self.count_code(account)?;
+            let new = self.new_totp(account, secret, code, "")?;
+            self.code_was_right(suspect);
+            Ok(new)
+        })
+        .await
+    }
+
+    /// Lets somebody in by a first factor, which `prove` makes for this account; the secret is that of the app on the page.
+    pub(super) async fn enrol_first(
+        &self,
+        ticket: &Secret,
+        origin: &Origin,
+        prove: impl FnOnce(AccountId, &TotpSecret) -> Result<(NewFactor, RecoveryCodes), SignInError>,
+    ) -> Result<(Begun, RecoveryCodes), SignInError> {
         let pending = self.pending(ticket);
         let Some((pending, secret)) = pending.and_then(|pending| Some((pending.clone(), pending.new?))) else {
             return self.too_late(origin).await;
         };
         let enrol = async {
-            let suspect = self.count_code(pending.account)?;
-            let (new, codes) = self.new_totp(pending.account, &secret, code, "")?;
-            self.code_was_right(suspect);
+            let (new, codes) = prove(pending.account, &secret)?;
             let second = Second::New(Box::new(new));
             let begun = self.begin_web_session(pending.clone(), origin, second).await?;
             self.publish(Event::FactorsChanged(pending.account));
@@ -218,7 +232,7 @@ impl Identity {
                 Second::Code(candidates) => factors::accept(state, account.id, candidates, now)?.as_str(),
                 Second::New(new) => {
                     factors::put_first(state, new)?;
-                    "new-totp"
+                    if new.kind() == "passkey" { "new-passkey" } else { "new-totp" }
                 }
                 Second::Passkey(proven) => {
                     factors::accept_passkey(state, account.id, proven, now)?;

@@ -48,7 +48,7 @@ fn code_page<'a>(web: &Web, host: &str, ticket: &'a Secret, next: &'a Next) -> R
     Ok(CodePage { frame, ticket: ticket.expose(), next: next.as_str(), passkey, wrong: None })
 }
 
-/// The stage again, with what was wrong; the first one where its time is over.
+/// The stage again, with what was wrong; the first one where this ticket leads to no stage.
 pub(super) fn again(
     web: &Web,
     host: &str,
@@ -57,7 +57,7 @@ pub(super) fn again(
     error: SignInError,
 ) -> Result<Response, Problem> {
     let Some(Asks::Code) = web.identity.web_asks(ticket)? else {
-        return refused(web, host, "", next, SignInError::TooLate);
+        return refused(web, host, "", next, error);
     };
     let problem = Problem::from(error).or_again()?;
     let page = code_page(web, host, ticket, next)?;

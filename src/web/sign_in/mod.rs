@@ -1,6 +1,6 @@
 //! Signing in with a browser, stage after stage, and out again.
 //!
-//! The password first; then the second factor (`code`), or, for whoever must have one and has none, a new authenticator app
+//! The password first; then the second factor (`code`), or, for whoever must have one and has none, a new one
 //! (`enrol`). A ticket in a hidden field carries a sign-in from one stage to the next; it is in no address, and so in no log
 //! and no history. No page tells whether a name exists: what is refused says the same, under the same status.
 
@@ -42,10 +42,12 @@ pub fn routes() -> Vec<Route> {
         get(passkey::PATH, Access::Browser, start_over),
         post(passkey::PATH, Access::Browser, passkey::submit),
         post(passkey::OPTIONS, Access::Browser, passkey::options),
-        get(passkey::SECOND, Access::Browser, start_over),
-        post(passkey::SECOND, Access::Browser, passkey::submit_second),
+        get(enrol::PASSKEY, Access::Browser, start_over),
+        post(enrol::PASSKEY, Access::Browser, enrol::submit_passkey),
         get(CONFIRM, Access::SignedIn, confirm::page),
         post(CONFIRM, Access::SignedIn, confirm::submit),
+        get(confirm::PASSKEY, Access::SignedIn, confirm::start_over),
+        post(confirm::PASSKEY, Access::SignedIn, confirm::submit_passkey),
         post("/sign-out", Access::Browser, sign_out),
     ]
 }
@@ -95,7 +97,7 @@ async fn submit(
     match web.identity.web_sign_in(&form.name, &form.password.0, &origin).await {
         Ok(Step::Done(begun)) => signed_in(&web, former, &begun, next.redirect()).await,
         Ok(Step::Code { ticket, .. }) => code::ask(&web, &host, &ticket, &next),
-        Ok(Step::Enrol { ticket, enrolment, .. }) => enrol::ask(&web, &ticket, &enrolment, &next),
+        Ok(Step::Enrol { ticket, enrolment, .. }) => enrol::ask(&web, &host, &ticket, &enrolment, &next),
         Err(error) => refused(&web, &host, &form.name, &next, error),
     }
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::next::Next;
-use super::{code, refused, signed_in};
+use super::{code, signed_in};
 use crate::identity::web::Origin;
 use crate::web::Web;
 use crate::web::access::Visitor;
@@ -17,7 +17,6 @@ use crate::web::problem::Problem;
 
 pub(super) const PATH: &str = "/sign-in/passkey";
 pub(super) const OPTIONS: &str = "/sign-in/passkey/options";
-pub(super) const SECOND: &str = "/sign-in/code/passkey";
 
 /// What the script asks for when the button is pressed: so that nothing is kept for who only looks at the page.
 #[derive(Serialize)]
@@ -29,9 +28,9 @@ pub(in crate::web) struct Options {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct PasskeyForm {
-    ticket: Typed,
-    answer: Typed,
-    next: Option<String>,
+    pub(super) ticket: Typed,
+    pub(super) answer: Typed,
+    pub(super) next: Option<String>,
 }
 
 /// `POST /sign-in/passkey/options`
@@ -45,23 +44,8 @@ pub(super) async fn options(
     Ok(Json(Options { ticket: ticket.expose().to_owned(), options }))
 }
 
-/// `POST /sign-in/passkey`
+/// `POST /sign-in/passkey`: of either stage.
 pub(super) async fn submit(
-    State(web): State<Web>,
-    Visitor(former): Visitor,
-    Host(host): Host,
-    origin: Origin,
-    Form(form): Form<PasskeyForm>,
-) -> Result<Response, Problem> {
-    let next = Next::of(form.next.as_deref());
-    match web.identity.web_passkey_alone(&form.ticket.0, form.answer.0.expose(), &origin).await {
-        Ok(begun) => signed_in(&web, former, &begun, next.redirect()).await,
-        Err(error) => refused(&web, &host, "", &next, error),
-    }
-}
-
-/// `POST /sign-in/code/passkey`
-pub(super) async fn submit_second(
     State(web): State<Web>,
     Visitor(former): Visitor,
     Host(host): Host,
