@@ -1,10 +1,10 @@
 //! Liveness and readiness, for process supervisors and load balancers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use tokio::sync::watch;
 
 use super::Web;
 
@@ -12,7 +12,7 @@ use super::Web;
 /// The SQL Server's health is not part of it: an appliance with its server down still answers, and says so.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    ready: Arc<AtomicBool>,
+    ready: Arc<watch::Sender<bool>>,
 }
 
 impl Readiness {
@@ -23,12 +23,18 @@ impl Readiness {
 
     /// Says whether logins are taken from now on.
     pub fn set(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
+        self.ready.send_replace(ready);
     }
 
     /// Whether logins are taken.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        *self.ready.borrow()
+    }
+
+    /// Ends when no logins are taken any more.
+    pub async fn over(&self) {
+        // It cannot close: this is one end of it.
+        let _ = self.ready.subscribe().wait_for(|ready| !ready).await;
     }
 }
 

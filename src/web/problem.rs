@@ -197,6 +197,13 @@ impl Problem {
         Self::throttled(format!("This was asked for too often. Try again in {seconds} seconds."), retry_after)
     }
 
+    /// The appliance stops, and answers nobody who would wait.
+    pub fn stopping() -> Self {
+        let detail = "This appliance is being stopped. Try again in a moment.";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", detail);
+        Self { retry_after: Some(Duration::from_secs(5)), ..problem }
+    }
+
     fn throttled(detail: String, retry_after: Duration) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", detail);
         Self { retry_after: Some(retry_after), ..problem }

@@ -1,8 +1,16 @@
 //! The life of the process: ready, healthy, told to stop, gone.
 
-use rustix::process::Signal;
+use std::sync::Arc;
 
-use super::support::program::{Process, ask};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+
+use super::support::caller;
+use super::support::program::{Process, Running, ask};
 
 #[test]
 fn a_running_appliance_is_healthy_and_ends_well_when_told_to() {
@@ -46,4 +54,47 @@ fn the_record_of_a_running_appliance_verifies_with_its_signatures() {
     assert_eq!((&verified["whole"], &verified["verified"]["signed"]), (&true.into(), &true.into()), "{verified}");
     process.signal(Signal::TERM);
     process.ended();
+}
+
+/// Over HTTP/2: once the second request is answered, the first has reached its handler.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_waits_for_a_change_is_answered_when_the_appliance_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut demo, facts) = Running::demo(&folder.path().join("data"), &[]);
+    let device = ask(folder.path(), &["admin", "device", "add", "desk", "--account", "ada", "--json"], "");
+    let device: serde_json::Value = serde_json::from_slice(&device.stdout).unwrap();
+    let root = std::fs::read_to_string(facts["ca_file"].as_str().unwrap()).unwrap();
+    let mut tls = rustls::ClientConfig::builder_with_provider(gatehouse::tls::policy::provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(caller::roots(&root))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let port = u16::try_from(facts["sql_port"].as_u64().unwrap()).unwrap();
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = |path: &str, tag: &str| {
+        let bearer = format!("Bearer {}", device["secret"].as_str().unwrap());
+        let request = Request::get(format!("https://localhost:{port}{path}")).header("authorization", bearer);
+        request.header("if-none-match", tag).body(Empty::<Bytes>::new()).unwrap()
+    };
+    let config = "/api/v1/workstation/config";
+    let first = sender.send_request(request(config, "none")).await.unwrap();
+    assert_eq!(first.status(), StatusCode::OK);
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+
+    let waiting = sender.send_request(request(&format!("{config}?wait=60"), &tag));
+    let live = sender.send_request(request("/healthz/live", "none")).await.unwrap();
+    assert_eq!(live.status(), StatusCode::OK);
+    demo.signal(Signal::TERM);
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&body).contains("is being stopped"), "{body:?}");
+    assert_eq!(demo.ended().code(), Some(0));
 }

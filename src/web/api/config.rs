@@ -44,7 +44,12 @@ async fn config(
     let mut who = caller;
     loop {
         let left = limit.saturating_sub(web.clock.monotonic().saturating_sub(began));
-        match service.wait_for_change(&who.principal, who.device, known, left).await {
+        let waited = tokio::select! {
+            waited = service.wait_for_change(&who.principal, who.device, known, left) => waited,
+            // Nobody waits here for an appliance that stops.
+            () = web.readiness.over() => return Err(Problem::stopping()),
+        };
+        match waited {
             Ok(Waited::Unchanged) => return Ok(told(answer)),
             Ok(Waited::Changed) => {}
             // The account changed, and what the program came with may count all the same.
