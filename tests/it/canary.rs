@@ -2,5 +2,6 @@
 
 mod appliance;
 mod debug;
+mod links;
 mod panics;
 pub mod traces;

@@ -30,6 +30,7 @@ mod command_line;
 mod connection_strings;
 mod connector;
 mod connector_program;
+mod consent_browser;
 mod dependencies;
 mod dial;
 mod discovery;
