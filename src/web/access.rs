@@ -31,7 +31,7 @@ pub enum Access {
     Program,
     /// Whoever is signed in with a browser.
     SignedIn,
-    /// Whoever is signed in with a browser and gave the password within the last minutes.
+    /// Whoever is signed in with a browser and gave the password or a passkey within the last minutes.
     Confirmed,
     /// Whoever is signed in with a browser and has one of these roles.
     Staff(&'static [Role]),
@@ -39,10 +39,10 @@ pub enum Access {
     Bearer(Scope),
 }
 
-/// How long a given password lets somebody change what is sensitive.
+/// How long a given password or passkey lets somebody change what is sensitive.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// Where somebody signs in, and where somebody who is signed in gives the password again.
+/// Where somebody signs in, and where somebody who is signed in gives the password or a passkey again.
 pub const SIGN_IN: &str = "/sign-in";
 /// See [`SIGN_IN`].
 pub const CONFIRM: &str = "/confirm";
