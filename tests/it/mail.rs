@@ -129,7 +129,7 @@ async fn nobody_learns_from_the_answer_whether_there_is_such_an_account() {
     let office = PostOffice::open(Manner::default());
     let post = Post::by(office.settings()).await;
     let house = &post.house;
-    for who in ["off", "without", "passes"] {
+    for who in ["off", "without"] {
         house.member(who).await;
     }
     let off = house.identity().account("off").unwrap().id;

@@ -210,43 +210,77 @@ fn a_password_file_that_others_may_read_is_refused_and_check_says_so() {
     assert!(String::from_utf8_lossy(&incomplete.stderr).contains("`mail.host` has to be set as well"));
 }
 
+/// The program itself, at its most talkative, with `ada`, who has a mail address, and this mail server.
+struct Program {
+    folder: tempfile::TempDir,
+    process: Process,
+    client: reqwest::Client,
+}
+
+impl Program {
+    fn start(office: &PostOffice) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let add = ["admin", "account", "add", "ada", "--password-stdin", "--mail", "ada@corp.example"];
+        assert!(ask(folder.path(), &add, "kestrel ferry oxide 71").status.success());
+        let root = ["admin", "account", "add", "root", "--role", "administrator", "--password-stdin"];
+        assert!(ask(folder.path(), &root, "kestrel ferry oxide 71").status.success());
+        let arguments = office.arguments();
+        let general = ["log.filter=trace", "appliance.names=localhost"];
+        let settings: Vec<&str> = general.into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        let process = Process::start(folder.path(), &settings);
+        Self { client: client(folder.path()), process, folder }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.process.https.port())
+    }
+
+    async fn forgot(&self, who: &str) {
+        let asking = self.client.post(self.url("/forgotten")).header("origin", self.url(""));
+        let asking = asking.header("sec-fetch-site", "same-origin").form(&[("name", who)]);
+        assert!(asking.send().await.unwrap().status().is_success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_that_was_not_sent_is_in_the_log_without_its_address_and_its_link() {
+    let office = PostOffice::open(Manner { recipients: "550 no ada@corp.example here", ..Manner::default() });
+    let program = Program::start(&office);
+    program.forgot("ada").await;
+    let warned = |log: &str| log.contains("could not be sent") && log.contains("refused the mail (550)");
+    for _ in 0..3000 {
+        if warned(&program.process.log()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let log = program.process.log();
+    assert!(warned(&log) && !log.contains("corp.example here") && !log.contains("/reset/"), "{log}");
+    assert!(!log.contains("ada@corp.example"), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_link_is_in_the_mail_and_nowhere_else_however_talkative_the_appliance_is() {
-    let folder = tempfile::tempdir().unwrap();
     let office = PostOffice::open(Manner::default());
-    let add = ["admin", "account", "add", "ada", "--password-stdin", "--mail", "ada@corp.example"];
-    assert!(ask(folder.path(), &add, "kestrel ferry oxide 71").status.success());
-    let root = ["admin", "account", "add", "root", "--role", "administrator", "--password-stdin"];
-    assert!(ask(folder.path(), &root, "kestrel ferry oxide 71").status.success());
-    let arguments = office.arguments();
-    let names = "appliance.names=localhost";
-    let settings: Vec<&str> =
-        ["log.filter=trace", names].into_iter().chain(arguments.iter().map(String::as_str)).collect();
-    let process = Process::start(folder.path(), &settings);
-    let client = client(folder.path());
-    let url = |path: &str| format!("https://localhost:{}{path}", process.https.port());
-    let form = |name: &'static str| {
-        client
-            .post(url("/forgotten"))
-            .header("origin", url(""))
-            .header("sec-fetch-site", "same-origin")
-            .form(&[("name", name)])
-    };
-    assert!(form("ada").send().await.unwrap().status().is_success());
+    let program = Program::start(&office);
+    program.forgot("ada").await;
+    let url = |path: &str| program.url(path);
+    let client = program.client.clone();
     let mail = office.after(1).await.remove(0);
     let text = post_office::text(&mail);
     let secret = text.split_once("/reset/").unwrap().1.split_whitespace().next().unwrap().to_owned();
-    assert!(text.contains(&format!("https://localhost:{}/reset/ghl_", process.https.port())), "{text}");
+    assert!(text.contains(&format!("https://localhost:{}/reset/ghl_", program.process.https.port())), "{text}");
     let page = client.get(url(&format!("/reset/{secret}"))).header("accept", "text/html").send().await.unwrap();
     assert!(page.status().is_success());
     // The command line, through the running appliance.
-    let test = ask(folder.path(), &["admin", "mail", "test", "root@corp.example"], "");
+    let test = ask(program.folder.path(), &["admin", "mail", "test", "root@corp.example"], "");
     assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stderr));
     office.after(2).await;
-    let none = ask(folder.path(), &["admin", "account", "mail", "ada", "--none"], "");
+    let none = ask(program.folder.path(), &["admin", "account", "mail", "ada", "--none"], "");
     assert!(
         none.status.success() && client.get(url(&format!("/reset/{secret}"))).send().await.unwrap().status() == 404
     );
+    let Program { folder, process, .. } = program;
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(process.ended().code(), Some(0));
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
