@@ -8,6 +8,7 @@ pub mod access;
 mod account;
 mod address;
 mod certificate;
+mod client;
 mod database;
 mod device;
 mod error;
@@ -35,6 +36,7 @@ pub use address::{AddressRequest, AddressRuleView, AddressView, WhoseName};
 pub use certificate::{
     AuthorityView, CertificateRequest, Certificates, CertificatesView, LeafView, SigningRequestView, SourceView,
 };
+pub use client::{ClientRequest, ClientView};
 pub use database::{DatabaseRequest, DatabaseView};
 pub use device::{DeviceRequest, DeviceView, EnrolmentCodeView};
 pub use error::{AdminError, Refusal};
@@ -94,6 +96,8 @@ pub enum AdminRequest {
     Pass(PassRequest),
     /// About access tokens.
     Token(TokenRequest),
+    /// About programs that may ask people to let them in.
+    Client(ClientRequest),
     /// About servers.
     Server(ServerRequest),
     /// About databases.
@@ -146,6 +150,10 @@ pub enum AdminResponse {
     Token(TokenView),
     /// Tokens.
     Tokens(Vec<TokenView>),
+    /// A client.
+    Client(ClientView),
+    /// Clients.
+    Clients(Vec<ClientView>),
     /// A server, as it is now.
     Server(ServerView),
     /// Servers.
@@ -224,6 +232,7 @@ impl Admin {
             AdminRequest::Device(request) => self.device(actor, request).await,
             AdminRequest::Pass(request) => self.pass(actor, request).await,
             AdminRequest::Token(request) => self.token(actor, request).await,
+            AdminRequest::Client(request) => self.client(actor, request).await,
             AdminRequest::Server(request) => self.server(actor, request).await,
             AdminRequest::Database(request) => self.database(actor, request).await,
             AdminRequest::Grant(request) => self.grant(actor, request).await,

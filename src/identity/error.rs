@@ -245,11 +245,20 @@ pub enum IdentityError {
     /// A rule that nobody could ever meet. The operator's side.
     #[error("an address rule names a time, networks, or both")]
     EmptyRule,
-    /// A redirect address that answers would leak to, or none. The operator's side.
-    #[error(
-        "{0:?} cannot be a redirect address: it has to be https, plain HTTP to a loopback address, or of a scheme with a dot"
-    )]
-    Redirect(String),
+    /// A redirect address that answers would leak to. The operator's side.
+    #[error("{address:?} cannot be a redirect address: {why}")]
+    Redirect {
+        /// Its first characters.
+        address: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A client to which no answer can be sent, and that may not ask by the device flow. The operator's side.
+    #[error("a client has a redirect address, or may use the device flow")]
+    NoRedirect,
+    /// What is built in cannot be removed. The operator's side.
+    #[error("{0:?} is built in, and cannot be removed")]
+    BuiltIn(String),
     /// A token for nothing. The operator's side.
     #[error("a token has at least one scope")]
     NoScope,

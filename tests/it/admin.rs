@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use gatehouse::admin::access::Need;
 use gatehouse::admin::{
-    AccountRequest, AddressRequest, AdminError, AdminRequest, AdminResponse, DatabaseRequest, DeviceRequest,
-    GrantRequest, GranteeName, GroupRequest, LiveSessions, MemberName, PassRequest, SentSecret, ServerRequest,
-    SessionRequest, SessionView, TokenRequest, WhoseName,
+    AccountRequest, AddressRequest, AdminError, AdminRequest, AdminResponse, ClientRequest, DatabaseRequest,
+    DeviceRequest, GrantRequest, GranteeName, GroupRequest, LiveSessions, MemberName, PassRequest, SentSecret,
+    ServerRequest, SessionRequest, SessionView, TokenRequest, WhoseName,
 };
 use gatehouse::audit::Actor;
 use gatehouse::domain::{AccessLevel, AccountId, Role, Scopes, Secret, SessionId};
@@ -145,6 +145,17 @@ fn requests() -> Vec<(AdminRequest, Need)> {
         ),
         (AdminRequest::Token(TokenRequest::List), Read),
         (AdminRequest::Token(TokenRequest::Revoke(none())), Change),
+        (
+            AdminRequest::Client(ClientRequest::Add {
+                name: name("x"),
+                redirect_uris: Vec::new(),
+                device_flow: false,
+                scopes: Scopes::sql(),
+            }),
+            Change,
+        ),
+        (AdminRequest::Client(ClientRequest::List), Read),
+        (AdminRequest::Client(ClientRequest::Remove(none())), Change),
         (AdminRequest::Server(ServerRequest::Add { name: name("x"), target: unreachable.clone() }), Change),
         (AdminRequest::Server(ServerRequest::List), Read),
         (AdminRequest::Server(ServerRequest::Show(none())), Read),

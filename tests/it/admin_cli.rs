@@ -113,6 +113,13 @@ async fn a_stopped_appliance_is_set_up_from_nothing_and_what_was_set_up_is_there
     let token = json(&data, &["token", "issue", "robot", "--label", "nightly"], "").await;
     assert!(token["secret"].as_str().unwrap().starts_with("ght_"));
 
+    let redirect = "https://reports.example.org/done";
+    let client = ["client", "add", "Reports", "--redirect", redirect, "--scope", "workstation.config"];
+    let client = json(&data, &client, "").await;
+    assert_eq!((&client["redirect_uris"], &client["built_in"]), (&serde_json::json!([redirect]), &false.into()));
+    let told = done(&data, &["client", "list"], "").await;
+    assert!(told.contains(client["id"].as_str().unwrap()) && told.contains("built in"), "{told}");
+
     let pin = format!("--pin={}", "ab".repeat(32));
     done(&data, &["server", "add", "main", "127.0.0.1:1", &pin], "").await;
     done(&data, &["database", "add", "crm", "--server", "main", "--name", "CRM_prod"], "").await;
@@ -130,9 +137,16 @@ async fn a_stopped_appliance_is_set_up_from_nothing_and_what_was_set_up_is_there
     assert_eq!(names, ["ada", "bob", "robot", "root"]);
     let ada = json(&data, &["account", "show", "ADA"], "").await;
     assert_eq!((&ada["default_database"], &ada["groups"]), (&"crm".into(), &serde_json::json!(["sales", "staff"])));
-    for (noun, expected) in
-        [("group", 2), ("device", 1), ("pass", 1), ("token", 1), ("server", 1), ("database", 1), ("grant", 1)]
-    {
+    for (noun, expected) in [
+        ("group", 2),
+        ("device", 1),
+        ("pass", 1),
+        ("token", 1),
+        ("client", 2),
+        ("server", 1),
+        ("database", 1),
+        ("grant", 1),
+    ] {
         let list = json(&data, &[noun, "list"], "").await;
         assert_eq!(list.as_array().unwrap().len(), expected, "{noun}");
         assert!(!list.to_string().contains("\"secret\""), "{noun}: a secret is shown once");
@@ -144,6 +158,7 @@ async fn a_stopped_appliance_is_set_up_from_nothing_and_what_was_set_up_is_there
     done(&data, &["grant", "remove", id], "").await;
     done(&data, &["pass", "revoke", pass["id"].as_str().unwrap()], "").await;
     done(&data, &["token", "revoke", token["id"].as_str().unwrap()], "").await;
+    done(&data, &["client", "remove", "reports"], "").await;
     done(&data, &["device", "revoke", "desk-1"], "").await;
     done(&data, &["database", "retarget", "crm", "--name", "CRM_2"], "").await;
     assert!(refused(&data, &["server", "remove", "main"], "").await.contains("in use"));
@@ -172,6 +187,9 @@ async fn mistakes_are_told_and_change_nothing() {
         (&["account", "disable", "root"], "", "last administrator"),
         (&["account", "show", "nobody"], "", "no account \"nobody\""),
         (&["pass", "revoke", "nonsense"], "", "not the id"),
+        (&["client", "add", "x", "--redirect", "http://reports.example.org/"], "", "plain HTTP"),
+        (&["client", "add", "x", "--redirect", "https://*.example.org/"], "", "wildcard"),
+        (&["client", "remove", "gatehouse-connect"], "", "built in"),
         (&["session", "list"], "", "not running"),
         (&["server", "add", "main", "127.0.0.1:1"], "", "no address takes a connection"),
         (&["server", "add", "main", "127.0.0.1:1", "--trust-anything"], "", "--yes"),
@@ -179,8 +197,11 @@ async fn mistakes_are_told_and_change_nothing() {
         let said = refused(&data, arguments, input).await;
         assert!(said.contains(expected), "{arguments:?}: {said}");
     }
-    for arguments in [&["account", "add", "a[b", "--generate"][..], &["account", "add", "ada", "--password", "secret"]]
-    {
+    for arguments in [
+        &["account", "add", "a[b", "--generate"][..],
+        &["account", "add", "ada", "--password", "secret"],
+        &["client", "add", "nowhere"],
+    ] {
         assert_eq!(admin(&data, arguments, "").await.status.code(), Some(2), "{arguments:?}");
     }
     assert_eq!(json(&data, &["account", "list"], "").await.as_array().unwrap().len(), 1);

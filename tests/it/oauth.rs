@@ -367,11 +367,13 @@ async fn clients_are_registered_with_good_addresses_alone_and_lose_their_program
     for bad in [
         new(&["http://reports.example.org/"], true, Scopes::sql()),
         new(&["javascript:alert(1)"], true, Scopes::sql()),
-        new(&[], false, Scopes::sql()),
+        new(&["https://reports.example.org/", "https://*.example.org/"], true, Scopes::sql()),
     ] {
         let refused = identity.add_client(&Actor::Console, bad).await;
-        assert!(matches!(refused, Err(IdentityError::Redirect(_))));
+        assert!(matches!(refused, Err(IdentityError::Redirect { .. })));
     }
+    let unreachable = identity.add_client(&Actor::Console, new(&[], false, Scopes::sql())).await;
+    assert!(matches!(unreachable, Err(IdentityError::NoRedirect)));
     let nothing = identity.add_client(&Actor::Console, new(&[], true, Scopes::default())).await;
     assert!(matches!(nothing, Err(IdentityError::NoScope)));
     let client = identity.add_client(&Actor::Console, new(&[], true, Scopes::sql())).await.unwrap();
@@ -379,8 +381,25 @@ async fn clients_are_registered_with_good_addresses_alone_and_lose_their_program
     let begun = identity.begin_device_flow(&client.id, None, &here()).await.unwrap();
     identity.answer_device(&visit, begun.user_code.expose(), true).await.unwrap();
     let issued = identity.exchange_device_code(&client.id, &begun.device_code, &here()).await.unwrap();
-    identity.remove_client(&Actor::Console, &client.id).await.unwrap();
+    for taken in ["REPORTS", "gatehouse connector"] {
+        let taken = NewClient { name: name(taken), ..new(&[], true, Scopes::sql()) };
+        let refused = identity.add_client(&Actor::Console, taken).await;
+        assert!(matches!(refused, Err(IdentityError::NameTaken(_))), "nobody looks like another");
+    }
+    let other = let_in(&house, &visit).await;
+    let late = identity.begin_device_flow(&client.id, None, &here()).await.unwrap();
+    identity.answer_device(&visit, late.user_code.expose(), true).await.unwrap();
+    house.take_events();
+    identity.remove_client(&Actor::Console, "reports").await.unwrap();
+    assert_eq!(house.take_events(), [Event::ProgramRevoked(issued.program)]);
+    assert!(!works(&house, &issued.access).await && works(&house, &other.access).await);
     assert!(identity.refresh(&client.id, &issued.refresh, &here()).await.is_err());
-    assert!(identity.programs(visit.principal.account).unwrap().is_empty());
-    assert!(matches!(identity.remove_client(&Actor::Console, CONNECTOR).await, Err(IdentityError::NoSuch { .. })));
+    let late = identity.exchange_device_code(&client.id, &late.device_code, &here()).await;
+    assert!(matches!(late, Err(OAuthError::InvalidClient)), "a yes from before lets nobody in");
+    assert_eq!(identity.programs(visit.principal.account).unwrap().len(), 1);
+    for built_in in [CONNECTOR, "Gatehouse Connector"] {
+        let refused = identity.remove_client(&Actor::Console, built_in).await;
+        assert!(matches!(refused, Err(IdentityError::BuiltIn(_))));
+    }
+    assert!(matches!(identity.remove_client(&Actor::Console, "nobody").await, Err(IdentityError::NoSuch { .. })));
 }

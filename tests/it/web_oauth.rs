@@ -4,11 +4,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use base64::Engine as _;
+use gatehouse::admin::{AdminRequest, AdminResponse, ClientRequest};
 use gatehouse::audit::Actor;
 use gatehouse::domain::{Role, Scope, Scopes};
 use gatehouse::identity::oauth::CONNECTOR;
 
-use crate::support::house::{HERE, House};
+use crate::support::house::{HERE, House, name};
 use crate::support::pages::{Answer, Pages, Tab};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -160,6 +161,57 @@ async fn a_person_lets_a_program_in_on_a_page_that_says_who_asks_for_what_and_wh
     let config = pages.program(access).get("/api/v1/workstation/config").await;
     assert_eq!((config.status, &config.json()["account"]["name"]), (StatusCode::OK, &"ada".into()));
     assert!(house.audited_actions().iter().any(|action| action == "oauth.consent"));
+}
+
+#[tokio::test]
+async fn a_client_that_the_administrator_registered_lets_people_in_until_it_is_removed() {
+    let (house, pages, mut tab, mut program) = open().await;
+    let (admin, console) = (house.admin(None), Actor::Console);
+    let redirect_uris = vec!["http://127.0.0.1/callback".to_owned()];
+    let scopes = Scopes::of([Scope::WorkstationConfig]);
+    let add = ClientRequest::Add { name: name("Reports <b>"), redirect_uris, device_flow: false, scopes };
+    let AdminResponse::Client(client) = admin.handle(&console, AdminRequest::Client(add)).await.unwrap() else {
+        panic!("a client")
+    };
+    let asked = page(&[("client_id", &client.id), ("scope", "")]);
+    let too_much = page(&[("client_id", &client.id)]);
+    assert_eq!(value(&brought(&tab.get(&too_much).await), "error"), "invalid_scope");
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let shown = tab.get(&asked).await;
+        assert!(shown.text().contains("Reports &#60;b&#62;"), "{}", shown.text());
+        codes.push(value(&brought(&say(&mut tab, &shown, "allow").await), "code").to_owned());
+    }
+    let form = |code: usize| {
+        [
+            ("grant_type", "authorization_code"),
+            ("client_id", client.id.as_str()),
+            ("code", codes[code].as_str()),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ]
+    };
+    let tokens = program.post("/oauth/token", &form(0)).await.json();
+    assert_eq!(tokens["scope"], "workstation.config");
+    let mut let_in = pages.program(tokens["access_token"].as_str().unwrap());
+    let config = "/api/v1/workstation/config";
+    assert_eq!(let_in.get(config).await.json()["account"]["name"], "ada");
+    let device = program.post("/oauth/device_authorization", &[("client_id", &client.id)]).await;
+    is_refused(&device, 400, "unauthorized_client");
+
+    let remove = ClientRequest::Remove(client.id.clone());
+    admin.handle(&console, AdminRequest::Client(remove)).await.unwrap();
+    assert_eq!(let_in.get(config).await.status, StatusCode::UNAUTHORIZED, "at once");
+    let token = tokens["refresh_token"].as_str().unwrap();
+    let again = [("grant_type", "refresh_token"), ("client_id", client.id.as_str()), ("refresh_token", token)];
+    is_refused(&program.post("/oauth/token", &again).await, 400, "invalid_grant");
+    is_refused(&program.post("/oauth/token", &form(1)).await, 400, "invalid_client");
+    let answer = tab.get(&asked).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::BAD_REQUEST, ""));
+    let audited = house.audited();
+    let of = |action: &str| audited.iter().find(|entry| entry["action"] == action).unwrap();
+    assert_eq!(of("oauth-client.add")["subject"], "Reports <b>");
+    assert_eq!(of("oauth-client.remove")["actor"], of("oauth-client.add")["actor"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! `gatehouse admin`: accounts, groups, devices, passes, tokens, servers, databases, grants, sessions, certificates, mail; one file
-//! a noun.
+//! `gatehouse admin`: accounts, groups, devices, passes, tokens, clients, servers, databases, grants, sessions, settings,
+//! certificates, mail; one file a noun.
 //!
 //! A noun turns its arguments into requests to the administration service. [`reach`] brings them there: to the running
 //! appliance through its socket, or to the data folder while it is stopped. [`show`] prints the answers.
@@ -7,6 +7,7 @@
 mod account;
 mod address;
 mod certificate;
+mod client;
 mod database;
 mod device;
 mod grant;
@@ -56,6 +57,9 @@ enum Noun {
     /// Access tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Programs that may ask people to let them in (OAuth)
+    #[command(subcommand)]
+    Client(client::Command),
     /// SQL Servers
     #[command(subcommand)]
     Server(server::Command),
@@ -89,6 +93,7 @@ impl Admin {
             Noun::Device(command) => command.run(&mut reach, self.json),
             Noun::Pass(command) => command.run(&mut reach, self.json),
             Noun::Token(command) => command.run(&mut reach, self.json),
+            Noun::Client(command) => command.run(&mut reach, self.json),
             Noun::Server(command) => command.run(&mut reach, self.json),
             Noun::Database(command) => command.run(&mut reach, self.json),
             Noun::Grant(command) => command.run(&mut reach, self.json),

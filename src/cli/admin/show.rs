@@ -1,8 +1,8 @@
 //! How answers are printed: as JSON, or for people.
 
-use super::certificate;
 use super::integration_show;
 use super::table::{facts, facts_to, table};
+use super::{certificate, client};
 use crate::admin::{
     AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, EnrolmentCodeView, GrantView,
     GranteeName, GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView, WhoseName,
@@ -31,6 +31,8 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Passes(views) => passes(views),
         AdminResponse::Token(view) => token(view),
         AdminResponse::Tokens(views) => tokens(views),
+        AdminResponse::Client(view) => client::show_one(view),
+        AdminResponse::Clients(views) => client::show_list(views),
         AdminResponse::Server(view) => server(view),
         AdminResponse::Servers(views) => servers(views),
         AdminResponse::Met(view) => met(view, output::line),

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::OAuthError;
-use super::redirect;
+use super::programs::Program;
+use super::{programs, redirect};
 use crate::audit::{Actor, Entry};
-use crate::domain::{Name, Scope, Scopes, Timestamp};
+use crate::domain::{Event, Name, Scope, Scopes, Timestamp};
 use crate::identity::{Identity, IdentityError};
-use crate::store::{self, Change};
+use crate::store::{self, Change, StoreError};
 
 /// A program that may ask to be let in. It has no secret: what runs on workstations cannot keep one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,16 +49,17 @@ store::tables! {
 }
 
 impl Identity {
-    /// Registers a client.
+    /// Registers a client. Its name is its own: people tell clients by their names.
     pub async fn add_client(&self, actor: &Actor, new: NewClient) -> Result<Client, IdentityError> {
-        if let Some(bad) = new.redirect_uris.iter().find(|address| !redirect::may_be_registered(address)) {
-            return Err(IdentityError::Redirect(bad.chars().take(100).collect()));
+        let fault = |address: &String| redirect::fault(address).map(|why| (address.chars().take(100).collect(), why));
+        if let Some((address, why)) = new.redirect_uris.iter().find_map(fault) {
+            return Err(IdentityError::Redirect { address, why });
         }
         if new.redirect_uris.len() > MOST_REDIRECTS {
             return Err(IdentityError::TooMany { what: "redirect addresses", limit: MOST_REDIRECTS });
         }
         if new.redirect_uris.is_empty() && !new.device_flow {
-            return Err(IdentityError::Redirect(String::new()));
+            return Err(IdentityError::NoRedirect);
         }
         if new.scopes.is_empty() {
             return Err(IdentityError::NoScope);
@@ -71,6 +73,10 @@ impl Identity {
             created: Some(self.inner.clock.now()),
         };
         let add = move |state: &mut Change<'_>| {
+            let others = state.scan::<Clients>()?.into_iter().map(|(_, other)| other);
+            if connector().into_iter().chain(others).any(|other| other.name.folded() == client.name.folded()) {
+                return Err(IdentityError::NameTaken(client.name.to_string()));
+            }
             state.put::<Clients>(&client.id, &client)?;
             Ok(client.clone())
         };
@@ -88,21 +94,28 @@ impl Identity {
         Ok(connector().into_iter().chain(clients).collect())
     }
 
-    /// Removes a client. The programs that were let in through it are put out when they next refresh.
-    pub async fn remove_client(&self, actor: &Actor, id: &str) -> Result<Client, IdentityError> {
-        let key = id.to_owned();
+    /// Removes a client, by its id or name. The programs that were let in through it are put out with it: their tokens count no
+    /// more, and their sessions end.
+    pub async fn remove_client(&self, actor: &Actor, id_or_name: &str) -> Result<Client, IdentityError> {
+        let (asked, folded) = (id_or_name.to_owned(), crate::domain::name::fold(id_or_name));
         let remove = move |state: &mut Change<'_>| {
-            let client = state.read::<Clients>(&key)?;
-            let client =
-                client.ok_or_else(|| IdentityError::NoSuch { kind: "registered client", name: key.clone() })?;
-            state.remove::<Clients>(&key)?;
-            Ok(client)
+            let meant = |client: &Client| client.id == asked || client.name.folded() == folded;
+            if let Some(client) = connector().filter(meant) {
+                return Err(IdentityError::BuiltIn(client.name.to_string()));
+            }
+            let client = state.scan::<Clients>()?.into_iter().map(|(_, client)| client).find(meant);
+            let client = client.ok_or_else(|| IdentityError::NoSuch { kind: "client", name: asked.clone() })?;
+            state.remove::<Clients>(&client.id)?;
+            let programs = programs::forget_client(state, &client.id)?;
+            Ok((client, programs))
         };
-        let entry = |client: &Client| {
+        let entry = |(client, programs): &(Client, Vec<Program>)| {
             let entry = Entry::new(actor.clone(), "oauth-client.remove").subject(client.name.as_str());
-            entry.detail("client", &client.id)
+            entry.detail("client", &client.id).detail("programs", programs.len())
         };
-        self.change(remove, entry).await
+        let (client, programs) = self.change(remove, entry).await?;
+        programs.iter().for_each(|program| self.publish(Event::ProgramRevoked(program.id)));
+        Ok(client)
     }
 
     /// The client of this id.
@@ -124,6 +137,11 @@ impl Client {
         let asked: Scopes = text.parse().map_err(|_| OAuthError::InvalidScope)?;
         if asked.are_within(&self.scopes) { Ok(asked) } else { Err(OAuthError::InvalidScope) }
     }
+}
+
+/// Whether a client of this id is there, as a change has it.
+pub(super) fn is_registered(state: &Change<'_>, id: &String) -> Result<bool, StoreError> {
+    Ok(id == CONNECTOR || state.read::<Clients>(id)?.is_some())
 }
 
 fn connector() -> Option<Client> {

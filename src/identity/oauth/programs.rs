@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::clients;
 use super::codes::Consent;
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Credential, DeviceId, Event, Name, ProgramId, Scopes, Timestamp};
@@ -171,6 +172,10 @@ pub(super) fn let_in(
     origin: &Origin,
     fresh: Fresh,
 ) -> Result<Program, IdentityError> {
+    if !clients::is_registered(state, &consent.client)? {
+        // It was removed since the person said yes.
+        return Err(IdentityError::NoSuch { kind: "client", name: consent.client.clone() });
+    }
     let account = state.read::<Accounts>(&consent.account)?;
     let account = account.filter(|account| account.generation == consent.generation && account.enabled);
     let account = account.filter(|account| !account.has_ended(fresh.now)).ok_or(IdentityError::NotActive)?;
@@ -224,6 +229,14 @@ pub(super) fn remove(state: &mut Change<'_>, program: &Program) -> Result<(), St
         state.remove::<AccessTokens>(hash)?;
     }
     Ok(())
+}
+
+/// Removes the programs of a client that is removed. Says which.
+pub(super) fn forget_client(state: &mut Change<'_>, client: &str) -> Result<Vec<Program>, StoreError> {
+    let mut programs: Vec<Program> = state.scan::<Programs>()?.into_iter().map(|(_, program)| program).collect();
+    programs.retain(|program| program.client == client);
+    programs.iter().try_for_each(|program| remove(state, program))?;
+    Ok(programs)
 }
 
 /// Removes the programs of an account.

@@ -1,25 +1,39 @@
 //! Where an answer may be sent: exactly an address that was registered; of a loopback address, any port (RFC 8252, 7.3).
 
-/// Whether an address may be registered: `https:`, plain HTTP to a loopback address, or a scheme of the program's own,
-/// which has a dot in it.
-pub(super) fn may_be_registered(address: &str) -> bool {
-    let plain =
-        address.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>'));
-    if !plain || address.len() > LONGEST {
-        return false;
+/// Why an address may not be registered; nothing where it may: `https:`, plain HTTP to a loopback address, or a scheme of the
+/// program's own, which has a dot in it.
+pub(super) fn fault(address: &str) -> Option<&'static str> {
+    if address.len() > LONGEST {
+        return Some("it is longer than 300 characters");
+    }
+    if address.contains('#') {
+        return Some("it has a fragment (#)");
+    }
+    if address.contains('*') {
+        return Some("it has a wildcard (*), and answers go to exact addresses alone");
+    }
+    if !address.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>')) {
+        return Some("it has a character that no address has");
     }
     if loopback(address).is_some() {
-        return true;
+        return None;
     }
     match address.split_once(':') {
-        Some(("https", rest)) => rest.strip_prefix("//").is_some_and(|rest| {
-            let host = rest.split(['/', '?']).next().unwrap_or_default();
-            !host.is_empty() && !host.contains('@')
-        }),
-        Some((scheme, _)) => {
-            scheme.contains('.') && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+        Some(("https", rest)) => {
+            let host = rest.strip_prefix("//").unwrap_or_default().split(['/', '?']).next().unwrap_or_default();
+            match (host.is_empty(), host.contains('@')) {
+                (true, _) => Some("it has no host"),
+                (false, true) => Some("it has a user name before its host"),
+                (false, false) => None,
+            }
         }
-        None => false,
+        Some(("http", _)) => Some("it is plain HTTP, and not to 127.0.0.1, [::1] or localhost"),
+        Some((scheme, _)) if !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-') => {
+            Some("it has no scheme")
+        }
+        Some((scheme, _)) if scheme.contains('.') => None,
+        Some(_) => Some("a scheme of the program's own has a dot in it, such as com.example.reports"),
+        None => Some("it has no scheme"),
     }
 }
 
@@ -86,22 +100,28 @@ mod tests {
         for good in
             ["https://app.example.org/done", "http://localhost/x", "http://[::1]:8080/", "org.example.app:/done"]
         {
-            assert!(may_be_registered(good), "{good}");
+            assert_eq!(fault(good), None, "{good}");
         }
-        for bad in [
-            "",
-            "http://app.example.org/done",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "https://",
-            "https://a@b/",
-            "https://app.example.org/#x",
-            "https://app example.org/",
-            "http://127.0.0.1.evil.org/",
-            "//x",
-            "https:x",
+        for (bad, why) in [
+            ("", "no scheme"),
+            ("http://app.example.org/done", "plain HTTP"),
+            ("javascript:alert(1)", "a dot"),
+            ("data:text/html,x", "a dot"),
+            ("https://", "no host"),
+            ("https://a@b/", "a user name"),
+            ("https://app.example.org/#x", "fragment"),
+            ("https://*.example.org/", "wildcard"),
+            ("http://127.0.0.1:*/", "wildcard"),
+            ("https://app example.org/", "a character"),
+            ("http://127.0.0.1.evil.org/", "plain HTTP"),
+            ("http://127.0.0.1:99999/", "plain HTTP"),
+            ("//x", "no scheme"),
+            ("a/b.c:x", "no scheme"),
+            ("https:x", "no host"),
+            (&format!("https://{}", "x".repeat(300)), "longer"),
         ] {
-            assert!(!may_be_registered(bad), "{bad}");
+            let told = fault(bad).unwrap_or_else(|| panic!("{bad}"));
+            assert!(told.contains(why), "{bad}: {told}");
         }
     }
 
