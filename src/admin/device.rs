@@ -8,7 +8,7 @@ use super::access::Need;
 use super::{Admin, AdminError, AdminResponse, SentSecret, shown};
 use crate::audit::Actor;
 use crate::domain::{DeviceId, Name, Network};
-use crate::identity::{Account, Device, IdentityError};
+use crate::identity::{Account, Device, IdentityError, WaitingCode, WhichCodes};
 
 /// A request about devices.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +41,12 @@ pub enum DeviceRequest {
         /// How long they count.
         lifetime: Duration,
     },
+    /// The codes that wait for their devices.
+    ListCodes,
+    /// Codes count no more, by their ids.
+    WithdrawCodes(Vec<String>),
+    /// No code of an account counts any more.
+    WithdrawCodesOf(String),
 }
 
 /// A one-time code that enrols a device.
@@ -50,6 +56,23 @@ pub struct EnrolmentCodeView {
     pub account: String,
     /// The code: here, and never again.
     pub code: SentSecret,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// A one-time code that waits for its device, without the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingCodeView {
+    /// What it is called; nobody finds the code from it.
+    pub id: String,
+    /// The account that the device will act for.
+    pub account: String,
+    /// When it was made, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
+    /// Who made it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
     /// When it ends.
     pub expires: String,
 }
@@ -75,7 +98,7 @@ pub struct DeviceView {
 
 impl DeviceRequest {
     pub(super) fn need(&self) -> Need {
-        if matches!(self, Self::List) { Need::Read } else { Need::Change }
+        if matches!(self, Self::List | Self::ListCodes) { Need::Read } else { Need::Change }
     }
 }
 
@@ -99,6 +122,14 @@ impl Admin {
             }
             DeviceRequest::Codes { accounts, count, lifetime } => {
                 self.enrolment_codes(actor, &accounts, count, lifetime).await
+            }
+            DeviceRequest::ListCodes => self.waiting_codes(identity.enrolment_codes()?),
+            DeviceRequest::WithdrawCodes(ids) => {
+                self.waiting_codes(identity.withdraw_enrolment_codes(actor, WhichCodes::These(ids)).await?)
+            }
+            DeviceRequest::WithdrawCodesOf(account) => {
+                let which = WhichCodes::Of(identity.account(&account)?.id);
+                self.waiting_codes(identity.withdraw_enrolment_codes(actor, which).await?)
             }
             DeviceRequest::Revoke(name) => {
                 let device = identity.revoke_device(actor, identity.device(&name)?.id).await?;
@@ -130,6 +161,15 @@ impl Admin {
             views.extend(codes.into_iter().map(view));
         }
         Ok(AdminResponse::EnrolmentCodes(views))
+    }
+
+    fn waiting_codes(&self, codes: Vec<WaitingCode>) -> Result<AdminResponse, AdminError> {
+        let view = |code: WaitingCode| {
+            let (account, made, expires) =
+                (self.account_name(code.account)?, code.made.map(shown), shown(code.expires));
+            Ok::<_, AdminError>(WaitingCodeView { id: code.id, account, made, made_by: code.made_by, expires })
+        };
+        Ok(AdminResponse::WaitingCodes(codes.into_iter().map(view).collect::<Result<_, _>>()?))
     }
 
     fn device_view(&self, device: Device) -> Result<DeviceView, AdminError> {

@@ -38,7 +38,7 @@ pub use certificate::{
 };
 pub use client::{ClientRequest, ClientView};
 pub use database::{DatabaseRequest, DatabaseView};
-pub use device::{DeviceRequest, DeviceView, EnrolmentCodeView};
+pub use device::{DeviceRequest, DeviceView, EnrolmentCodeView, WaitingCodeView};
 pub use error::{AdminError, Refusal};
 pub use grant::{GrantRequest, GrantView, GranteeName};
 pub use group::{GroupRequest, GroupView, MemberName};
@@ -142,6 +142,8 @@ pub enum AdminResponse {
     Devices(Vec<DeviceView>),
     /// One-time codes that enrol devices.
     EnrolmentCodes(Vec<EnrolmentCodeView>),
+    /// One-time codes that wait for their devices, or did until they were withdrawn.
+    WaitingCodes(Vec<WaitingCodeView>),
     /// A pass.
     Pass(PassView),
     /// Passes.

@@ -5,7 +5,7 @@ use super::password::NewPassword;
 use super::records::{
     Account, Accounts, Devices, Member, Members, Memberships, NameOwner, Names, Passes, PasswordRecord, Secrets, Tokens,
 };
-use super::{Identity, addresses, factors, hasher, oauth, reset, web};
+use super::{Identity, addresses, enrolment, factors, hasher, oauth, reset, web};
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, DatabaseId, Event, MailAddress, Name, Role, Secret, Timestamp};
 use crate::store::{Change, StoreError, prefix};
@@ -295,6 +295,7 @@ fn remove_belongings(state: &mut Change<'_>, id: AccountId, now: Timestamp) -> R
     factors::forget(state, id)?;
     addresses::forget(state, id)?;
     oauth::forget(state, id)?;
+    enrolment::forget(state, id)?;
     reset::forget(state, id, now)?;
     let member = Member::Account(id);
     factors::forget_rule(state, member)?;

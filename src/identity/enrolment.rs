@@ -24,6 +24,36 @@ pub struct EnrolmentCode {
     account: AccountId,
     /// When it ends.
     expires: Timestamp,
+    /// When it was made; those of earlier versions do not say.
+    #[serde(default)]
+    made: Option<Timestamp>,
+    /// Who made it, in words.
+    #[serde(default)]
+    made_by: Option<String>,
+}
+
+/// A code that waits for its device, without the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingCode {
+    /// What it is called: the first digits of the hash that is kept of it, from which nobody finds the code.
+    pub id: String,
+    /// For whom the device will act.
+    pub account: AccountId,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was made, where that is known.
+    pub made: Option<Timestamp>,
+    /// Who made it, in words, where that is known.
+    pub made_by: Option<String>,
+}
+
+/// Which codes are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhichCodes {
+    /// Those with these ids: all of them, or none where one is not there.
+    These(Vec<String>),
+    /// All of an account.
+    Of(AccountId),
 }
 
 store::tables! {
@@ -55,10 +85,11 @@ impl Identity {
         let hashes: Vec<SecretHash> = codes.iter().map(|code| self.code_hash(code.expose())).collect();
         let now = self.inner.clock.now();
         let expires = now.after(lifetime);
+        let code = EnrolmentCode { account, expires, made: Some(now), made_by: in_words(actor) };
         let insert = move |state: &mut Change<'_>| {
             let owner = accounts::active(state, account, now)?;
             for hash in &hashes {
-                state.put::<EnrolmentCodes>(hash, &EnrolmentCode { account, expires })?;
+                state.put::<EnrolmentCodes>(hash, &code)?;
             }
             Ok(owner.name)
         };
@@ -68,6 +99,51 @@ impl Identity {
         };
         self.change(insert, entry).await?;
         Ok((codes, expires))
+    }
+
+    /// The codes that wait for their devices, the one that ends first first.
+    pub fn enrolment_codes(&self) -> Result<Vec<WaitingCode>, IdentityError> {
+        let now = self.inner.clock.now();
+        let codes = self.inner.store.scan::<EnrolmentCodes>()?.into_iter().filter(|(_, code)| now < code.expires);
+        let mut codes: Vec<WaitingCode> = codes.map(|(hash, code)| waiting(&hash, code)).collect();
+        codes.sort_by(|one, other| (one.expires, &one.id).cmp(&(other.expires, &other.id)));
+        Ok(codes)
+    }
+
+    /// Withdraws codes: they count no more. Says which.
+    pub async fn withdraw_enrolment_codes(
+        &self,
+        actor: &Actor,
+        which: WhichCodes,
+    ) -> Result<Vec<WaitingCode>, IdentityError> {
+        let now = self.inner.clock.now();
+        let withdraw = move |state: &mut Change<'_>| {
+            let mut withdrawn = Vec::new();
+            for (hash, code) in state.scan::<EnrolmentCodes>()? {
+                let code = waiting(&hash, code);
+                let meant = match &which {
+                    WhichCodes::These(ids) => ids.iter().any(|id| id.eq_ignore_ascii_case(&code.id)),
+                    WhichCodes::Of(account) => *account == code.account,
+                };
+                if meant && now < code.expires {
+                    state.remove::<EnrolmentCodes>(&hash)?;
+                    withdrawn.push(code);
+                }
+            }
+            if let WhichCodes::These(ids) = &which {
+                let there = |id: &String| withdrawn.iter().any(|code| code.id.eq_ignore_ascii_case(id));
+                if let Some(missing) = ids.iter().find(|id| !there(id)) {
+                    return Err(IdentityError::NoSuch { kind: "enrolment code", name: missing.clone() });
+                }
+            }
+            Ok(withdrawn)
+        };
+        let entry = |withdrawn: &Vec<WaitingCode>| {
+            let ids: Vec<&str> = withdrawn.iter().map(|code| code.id.as_str()).collect();
+            let entry = Entry::new(actor.clone(), "device.codes-withdraw").subject(ids.join(" "));
+            entry.detail("count", withdrawn.len())
+        };
+        self.change(withdraw, entry).await
     }
 
     /// Enrols a device by a code, which counts no more then. A name that is taken leaves the code as it was.
@@ -117,14 +193,58 @@ impl Identity {
 
 /// Removes the codes that are past their time.
 pub(super) fn sweep(state: &mut Change<'_>, now: Timestamp) -> Result<(), StoreError> {
+    remove(state, |code| code.expires <= now)
+}
+
+/// Removes the codes of an account.
+pub(super) fn forget(state: &mut Change<'_>, account: AccountId) -> Result<(), StoreError> {
+    remove(state, |code| code.account == account)
+}
+
+fn remove(state: &mut Change<'_>, which: impl Fn(&EnrolmentCode) -> bool) -> Result<(), StoreError> {
     for (hash, code) in state.scan::<EnrolmentCodes>()? {
-        if code.expires <= now {
+        if which(&code) {
             state.remove::<EnrolmentCodes>(&hash)?;
         }
     }
     Ok(())
 }
 
+fn waiting(hash: &SecretHash, code: EnrolmentCode) -> WaitingCode {
+    let EnrolmentCode { account, expires, made, made_by } = code;
+    let id = hash.0.iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    WaitingCode { id, account, expires, made, made_by }
+}
+
+fn in_words(actor: &Actor) -> Option<String> {
+    match actor {
+        Actor::Account { name, .. } => Some(name.to_string()),
+        Actor::Console => Some("the command line".to_owned()),
+        Actor::Appliance => Some("the appliance".to_owned()),
+        Actor::Anonymous { .. } => None,
+    }
+}
+
+/// As many as tell a million codes apart.
+const ID_BYTES: usize = 6;
+
 /// Codes have no name to be counted by: addresses alone are.
 const ANYBODY: &str = "";
 const SHORTEST_CODE_LIFE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_an_earlier_version_is_read() {
+        let (account, now) = (AccountId::random(), Timestamp::from_millis(1_795_000_000_000));
+        let code = EnrolmentCode { account, expires: now, made: Some(now), made_by: in_words(&Actor::Console) };
+        let mut value = serde_json::to_value(&code).unwrap();
+        let members = value.as_object_mut().unwrap();
+        members.retain(|name, _| name == "account" || name == "expires");
+        let read = waiting(&SecretHash([0xab; 32]), serde_json::from_value(value).unwrap());
+        let expected = WaitingCode { id: "ab".repeat(6), account, expires: now, made: None, made_by: None };
+        assert_eq!(read, expected);
+    }
+}

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 pub use accounts::{Alteration, NewAccount};
 pub use bearer::Caller;
-pub use enrolment::{LONGEST_CODE_LIFE, MOST_CODES};
+pub use enrolment::{LONGEST_CODE_LIFE, MOST_CODES, WaitingCode, WhichCodes};
 pub use error::{EnrolmentError, FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
 pub use forgotten::{Forgotten, Place};
 pub use records::{Account, Device, Group, Member, Pass, Token};

@@ -113,6 +113,17 @@ async fn a_stopped_appliance_is_set_up_from_nothing_and_what_was_set_up_is_there
     let token = json(&data, &["token", "issue", "robot", "--label", "nightly"], "").await;
     assert!(token["secret"].as_str().unwrap().starts_with("ght_"));
 
+    let codes = done(&data, &["device", "codes", "--account", "ada", "--count", "3"], "").await;
+    let listed = json(&data, &["device", "list-codes"], "").await;
+    assert_eq!((codes.lines().count(), listed.as_array().unwrap().len()), (4, 3));
+    let told = done(&data, &["device", "list-codes"], "").await;
+    assert!(told.contains("the command line") && told.lines().count() == 4, "{told}");
+    let id = listed[0]["id"].as_str().unwrap();
+    done(&data, &["device", "withdraw-codes", id], "").await;
+    assert_eq!(json(&data, &["device", "withdraw-codes", "--account", "ada"], "").await.as_array().unwrap().len(), 2);
+    let said = refused(&data, &["device", "withdraw-codes", id], "").await;
+    assert!(said.contains("no enrolment code"), "{said}");
+
     let redirect = "https://reports.example.org/done";
     let client = ["client", "add", "Reports", "--redirect", redirect, "--scope", "workstation.config"];
     let client = json(&data, &client, "").await;

@@ -87,6 +87,58 @@ async fn a_taken_name_leaves_the_code_as_it_was_and_of_two_at_once_one_is_enroll
 }
 
 #[tokio::test]
+async fn codes_that_wait_are_listed_without_the_code_and_count_no_more_once_withdrawn() {
+    let (house, pages) = open().await;
+    house.member("bob").await;
+    let root = house.identity().account("root").unwrap();
+    let admin = house.admin(None);
+    let ask = async |request: DeviceRequest| {
+        let answer = admin.handle(&house.actor(&root), AdminRequest::Device(request)).await;
+        answer.map(|answer| match answer {
+            AdminResponse::WaitingCodes(views) => views,
+            other => panic!("{other:?}"),
+        })
+    };
+    let codes = codes(&house, 3).await;
+    let lifetime = WEEK / 7;
+    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 2, lifetime };
+    admin.handle(&house.actor(&root), AdminRequest::Device(bobs)).await.unwrap();
+    let listed = ask(DeviceRequest::ListCodes).await.unwrap();
+    let of = |who: &str| listed.iter().filter(|view| view.account == who).cloned().collect::<Vec<_>>();
+    assert_eq!((of("bob").len(), of("ada").len(), listed.len()), (2, 3, 5));
+    assert!(of("bob").iter().all(|view| view.made_by.as_deref() == Some("root")));
+    assert!(of("ada").iter().all(|view| view.made_by.as_deref() == Some("the command line")));
+    let told = format!("{listed:?}");
+    assert!(codes.iter().all(|code| !told.contains(code.as_str()) && !told.contains(&code.replace('-', ""))));
+
+    // An id that is not there leaves the others as they are.
+    let one = of("ada").remove(0).id;
+    assert!(ask(DeviceRequest::WithdrawCodes(vec![one.clone(), "0123456789ab".into()])).await.is_err());
+    assert_eq!(ask(DeviceRequest::ListCodes).await.unwrap().len(), 5);
+    assert_eq!(ask(DeviceRequest::WithdrawCodes(vec![one.to_uppercase()])).await.unwrap(), of("ada")[..1]);
+    assert!(ask(DeviceRequest::WithdrawCodes(vec![one])).await.is_err(), "it is gone");
+    let mut made = 0;
+    for (number, code) in codes.iter().enumerate() {
+        let answer = enrol(&mut pages.stranger(), code, &format!("till-{number}")).await;
+        made += usize::from(answer.status == StatusCode::CREATED);
+    }
+    assert_eq!(made, 2, "two of three are left");
+    assert_eq!(ask(DeviceRequest::WithdrawCodesOf("bob".into())).await.unwrap().len(), 2);
+    assert_eq!(ask(DeviceRequest::ListCodes).await.unwrap(), []);
+    let withdrawn = house.audited_actions().iter().filter(|action| *action == "device.codes-withdraw").count();
+    assert_eq!(withdrawn, 2);
+
+    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 1, lifetime };
+    admin.handle(&Actor::Console, AdminRequest::Device(bobs.clone())).await.unwrap();
+    house.wait(2 * 86_400);
+    assert_eq!(ask(DeviceRequest::ListCodes).await.unwrap(), [], "past its time");
+    admin.handle(&Actor::Console, AdminRequest::Device(bobs)).await.unwrap();
+    let bob = house.identity().account("bob").unwrap();
+    house.identity().remove_account(&Actor::Console, bob.id).await.unwrap();
+    assert_eq!(ask(DeviceRequest::ListCodes).await.unwrap(), [], "its account is gone");
+}
+
+#[tokio::test]
 async fn codes_end_and_guessing_them_is_slowed_down_by_address() {
     let (house, pages) = open().await;
     let code = codes(&house, 1).await.remove(0);

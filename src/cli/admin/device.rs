@@ -36,6 +36,17 @@ pub(super) enum Command {
         #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = lifetime)]
         lifetime: Duration,
     },
+    /// List the one-time codes that wait for their devices; the codes themselves are not kept
+    ListCodes,
+    /// One-time codes count no more
+    WithdrawCodes {
+        /// Their ids, as list-codes shows them
+        #[arg(required_unless_present = "account")]
+        ids: Vec<String>,
+        /// All codes of this account
+        #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+        account: Option<String>,
+    },
     /// List devices
     List,
     /// Bind it to networks: its secret and its passes count from there alone; name none to unbind it
@@ -64,6 +75,9 @@ impl Command {
                 }
                 DeviceRequest::Codes { accounts, count: *count, lifetime: *lifetime }
             }
+            Self::ListCodes => DeviceRequest::ListCodes,
+            Self::WithdrawCodes { account: Some(account), .. } => DeviceRequest::WithdrawCodesOf(account.clone()),
+            Self::WithdrawCodes { ids, .. } => DeviceRequest::WithdrawCodes(ids.clone()),
             Self::List => DeviceRequest::List,
             Self::Networks { device, networks } => {
                 DeviceRequest::Networks { device: device.clone(), networks: networks.clone() }

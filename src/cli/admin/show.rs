@@ -5,7 +5,8 @@ use super::table::{facts, facts_to, table};
 use super::{certificate, client};
 use crate::admin::{
     AccountView, AddressRuleView, AddressView, AdminResponse, DatabaseView, DeviceView, EnrolmentCodeView, GrantView,
-    GranteeName, GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView, WhoseName,
+    GranteeName, GroupView, MetView, PassView, SentSecret, ServerView, SessionView, SettingView, TokenView,
+    WaitingCodeView, WhoseName,
 };
 use crate::cli::output;
 pub(super) use crate::tls::anchor::grouped as fingerprint;
@@ -27,6 +28,7 @@ pub(super) fn show(response: &AdminResponse, json: bool) -> anyhow::Result<()> {
         AdminResponse::Device(view) => device(view),
         AdminResponse::Devices(views) => devices(views),
         AdminResponse::EnrolmentCodes(views) => enrolment_codes(views),
+        AdminResponse::WaitingCodes(views) => waiting_codes(views),
         AdminResponse::Pass(view) => pass(view),
         AdminResponse::Passes(views) => passes(views),
         AdminResponse::Token(view) => token(view),
@@ -191,6 +193,14 @@ fn enrolment_codes(views: &[EnrolmentCodeView]) {
     for view in views {
         output::line(format_args!("{},{},{}", csv_cell(&view.account), view.code.0.expose(), view.expires));
     }
+}
+
+fn waiting_codes(views: &[WaitingCodeView]) {
+    let row = |view: &WaitingCodeView| {
+        let (made, by) = (or_dash(view.made.as_ref()), or_dash(view.made_by.as_ref()));
+        [view.id.clone(), view.account.clone(), made, by, view.expires.clone()]
+    };
+    table(["id", "account", "made", "by", "expires"], views.iter().map(row).collect());
 }
 
 /// A text as a cell: quoted, and no formula to a spreadsheet.
