@@ -51,13 +51,15 @@ fn machine_names() -> Vec<String> {
     names
 }
 
+/// What this machine calls itself, in small letters; empty where it has no name.
 #[cfg(unix)]
-fn machine_name() -> String {
+pub fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 
+/// What this machine calls itself, in small letters; empty where it has no name.
 #[cfg(not(unix))]
 #[allow(clippy::disallowed_methods, reason = "this room reads the environment")]
-fn machine_name() -> String {
+pub fn machine_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default().to_lowercase()
 }

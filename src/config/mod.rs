@@ -32,7 +32,7 @@ mod workstation;
 use std::path::Path;
 
 pub use acme::{Acme, Challenge};
-pub use appliance::Appliance;
+pub use appliance::{Appliance, machine_name};
 pub use chosen::{CHOOSABLE, Choice, ChoiceError, Chosen, Sources, file_in as chosen_file};
 pub use complaint::{Complaint, ConfigError};
 pub use desktop::Desktop;

@@ -1,4 +1,5 @@
-//! What this program is let in with: OAuth's access token, renewed before it ends and by one at a time, or a device's secret.
+//! What this program is let in with: OAuth's access token, renewed before it ends and by one at a time; the secret of this
+//! machine's own device, changed now and then; or a device's secret that somebody gave, and keeps.
 //!
 //! A renewal is a task of its own: whoever asked for it may be gone before the answer is there, and an answer that nobody
 //! keeps would put this program out.
@@ -9,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, oneshot};
 
 use super::client::Client;
+use super::device::{self, DeviceSecret};
 use super::oauth::{OAuth, OAuthError, Tokens};
-use super::vault::Vault;
+use super::vault::{Kept, Vault};
 use crate::domain::Secret;
 use crate::platform::{Clock, Tasks};
 
@@ -27,8 +29,18 @@ struct Inner {
 }
 
 enum Kind {
-    Device(Secret),
+    /// A device's secret that is somebody else's to change.
+    Given(Secret),
+    /// This machine's own device.
+    Own(Box<Own>),
     Program(Box<Program>),
+}
+
+struct Own {
+    client: Client,
+    config: String,
+    vault: Vault,
+    held: Mutex<DeviceSecret>,
 }
 
 struct Program {
@@ -57,9 +69,15 @@ pub enum NoAccess {
 }
 
 impl Access {
-    /// By a device's secret.
-    pub fn device(secret: Secret, clock: Arc<dyn Clock>) -> Self {
-        Self::new(clock, Kind::Device(secret))
+    /// By a device's secret that somebody gave: it stays as it is.
+    pub fn given(secret: Secret, clock: Arc<dyn Clock>) -> Self {
+        Self::new(clock, Kind::Given(secret))
+    }
+
+    /// By the secret of this machine's own device, which `vault` keeps; `config` is the path of the config document.
+    pub fn device(client: Client, config: &str, vault: Vault, secret: DeviceSecret, clock: Arc<dyn Clock>) -> Self {
+        let own = Own { client, config: config.to_owned(), vault, held: Mutex::new(secret) };
+        Self::new(clock, Kind::Own(Box::new(own)))
     }
 
     /// By tokens, which `vault` keeps.
@@ -75,14 +93,15 @@ impl Access {
 
     /// Whether it is a device's.
     pub fn is_device(&self) -> bool {
-        matches!(self.inner.kind, Kind::Device(_))
+        matches!(self.inner.kind, Kind::Given(_) | Kind::Own(_))
     }
 
     /// The credential, which counts for a while still.
     pub async fn bearer(&self) -> Result<Secret, NoAccess> {
         let Inner { clock, kind, .. } = &*self.inner;
         let program = match kind {
-            Kind::Device(secret) => return Ok(secret.clone()),
+            Kind::Given(secret) => return Ok(secret.clone()),
+            Kind::Own(own) => return Ok(own.held.lock().await.secret.clone()),
             Kind::Program(program) => program,
         };
         let held = program.held.lock().await.tokens.clone();
@@ -115,8 +134,10 @@ impl Access {
     }
 
     async fn renew(&self, refused: &Secret) -> Result<Secret, NoAccess> {
-        let Kind::Program(program) = &self.inner.kind else {
-            return Err(NoAccess::Ended("the appliance does not take this device's secret any more".to_owned()));
+        let program = match &self.inner.kind {
+            Kind::Given(_) => return Err(refused_device()),
+            Kind::Own(own) => return own.other_than(refused).await,
+            Kind::Program(program) => program,
         };
         let mut held = program.held.lock().await;
         let Some(tokens) = held.tokens.clone() else { return Err(signed_out()) };
@@ -129,16 +150,68 @@ impl Access {
         self.refresh(program, &mut held, &tokens).await
     }
 
-    /// Tells the appliance that this program goes, and forgets the tokens, whether the appliance heard of it or not.
-    pub async fn sign_out(&self) -> Result<(), OAuthError> {
-        let Kind::Program(program) = &self.inner.kind else { return Ok(()) };
+    /// The appliance took this one: of two, the other is not needed any more.
+    pub async fn counted(&self, taken: &Secret) {
+        if let Kind::Own(own) = &self.inner.kind {
+            own.counted(taken).await;
+        }
+    }
+
+    /// Changes the secret of this machine's own device, where it is time to. Whether it did.
+    pub async fn rotate_if_due(&self) -> Result<bool, NoAccess> {
+        if !matches!(self.inner.kind, Kind::Own(_)) {
+            return Ok(false);
+        }
+        let (tell, told) = oneshot::channel();
+        let access = self.clone();
+        // As with tokens: an answer is kept, whoever waits for it.
+        self.inner.renewals.spawn("secret rotation", async move {
+            let _ = tell.send(access.rotate().await);
+        });
+        told.await.unwrap_or_else(|_| Err(NoAccess::Trouble("the program is ending".to_owned())))
+    }
+
+    async fn rotate(&self) -> Result<bool, NoAccess> {
+        let Kind::Own(own) = &self.inner.kind else { return Ok(false) };
+        let present = own.held.lock().await.clone();
+        let now = self.inner.clock.now();
+        if present.other.is_some() || !present.is_due(now) || self.inner.renewals.is_stopping() {
+            return Ok(false);
+        }
+        let trouble = |error: &dyn std::fmt::Display| NoAccess::Trouble(error.to_string());
+        let next = device::rotate(&own.client, &present.secret).await.map_err(|error| trouble(&error))?;
+        let mut held = own.held.lock().await;
+        let fresh = DeviceSecret { secret: next, other: Some(present.secret), since: now, ..present };
+        // Both, and before the new one is used: from then on the old one counts no more. One that cannot be kept is void.
+        own.vault.store(&Kept::Device(fresh.clone())).await.map_err(|error| trouble(&error))?;
+        *held = fresh.clone();
+        drop(held);
+        tracing::info!("the device's secret was changed");
+        // Used once, it counts. Where that does not work now, the next use does it.
+        if device::counts(&own.client, &own.config, &fresh.secret).await == Some(true) {
+            own.counted(&fresh.secret).await;
+        }
+        Ok(true)
+    }
+
+    /// Tells the appliance that this program or device goes, and forgets what let it in, whether the appliance heard of it or not.
+    pub async fn sign_out(&self) -> Result<(), NoAccess> {
+        let trouble = |error: &dyn std::fmt::Display| NoAccess::Trouble(error.to_string());
+        match &self.inner.kind {
+            Kind::Given(_) => Ok(()),
+            Kind::Own(own) => own.leave().await.map_err(|error| trouble(&error)),
+            Kind::Program(program) => self.revoke(program).await.map_err(|error| trouble(&error)),
+        }
+    }
+
+    async fn revoke(&self, program: &Program) -> Result<(), OAuthError> {
         let mut held = program.held.lock().await;
         let Some(tokens) = held.tokens.take() else { return Ok(()) };
         let told = match self.oauth(program, &mut held).await {
             Ok(oauth) => oauth.revoke(&tokens.refresh).await,
             Err(error) => Err(error),
         };
-        forget(program).await;
+        forget(&program.vault).await;
         told
     }
 
@@ -151,13 +224,13 @@ impl Access {
             Ok(fresh) => fresh,
             Err(error) if error.is_final() => {
                 held.tokens = None;
-                forget(program).await;
+                forget(&program.vault).await;
                 return Err(NoAccess::Ended(error.to_string()));
             }
             Err(error) => return Err(NoAccess::Trouble(error.to_string())),
         };
         // Before anything else: the old ones count no more.
-        match program.vault.store(&fresh).await {
+        match program.vault.store(&Kept::Program(fresh.clone())).await {
             Ok(()) => tracing::debug!("the tokens were refreshed"),
             Err(error) => {
                 tracing::error!(%error, "the new tokens could not be kept: after a restart somebody has to sign in again");
@@ -179,10 +252,51 @@ impl Access {
     }
 }
 
-async fn forget(program: &Program) {
-    if let Err(error) = program.vault.forget().await {
-        tracing::warn!(%error, "tokens that count no more could not be removed");
+impl Own {
+    /// The appliance did not take `refused`: the other one, where there are two. Neither is given up by that: who disables an
+    /// account has both refused, and enables it again.
+    async fn other_than(&self, refused: &Secret) -> Result<Secret, NoAccess> {
+        let mut held = self.held.lock().await;
+        if held.secret == *refused {
+            let other = held.other.take().ok_or_else(refused_device)?;
+            held.other = Some(std::mem::replace(&mut held.secret, other));
+        }
+        Ok(held.secret.clone())
     }
+
+    async fn counted(&self, taken: &Secret) {
+        let mut held = self.held.lock().await;
+        if held.secret != *taken || held.other.is_none() {
+            return;
+        }
+        let settled = DeviceSecret { other: None, ..held.clone() };
+        match self.vault.store(&Kept::Device(settled.clone())).await {
+            Ok(()) => *held = settled,
+            Err(error) => {
+                tracing::warn!(%error, "that the device's new secret counts could not be kept; it is tried again")
+            }
+        }
+    }
+
+    async fn leave(&self) -> Result<(), device::DeviceError> {
+        let held = self.held.lock().await;
+        let mut told = device::leave(&self.client, &held.secret).await;
+        if let (Err(device::DeviceError::Refused(_)), Some(other)) = (&told, &held.other) {
+            told = device::leave(&self.client, other).await;
+        }
+        forget(&self.vault).await;
+        told
+    }
+}
+
+async fn forget(vault: &Vault) {
+    if let Err(error) = vault.forget().await {
+        tracing::warn!(%error, "a credential that counts no more could not be removed");
+    }
+}
+
+fn refused_device() -> NoAccess {
+    NoAccess::Ended("the appliance does not take this device's secret any more".to_owned())
 }
 
 fn signed_out() -> NoAccess {

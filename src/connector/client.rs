@@ -102,10 +102,7 @@ impl Client {
         known: Option<&str>,
         wait: Duration,
     ) -> Result<Reply, HttpsError> {
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", bearer.expose()))
-            .map_err(|_| HttpsError::Speak("the credential has characters that none has".to_owned()))?;
-        authorization.set_sensitive(true);
-        let mut request = Request::get(path).header(header::AUTHORIZATION, authorization);
+        let mut request = Request::get(path).header(header::AUTHORIZATION, authorization(bearer)?);
         if let Some(tag) = known {
             request = request.header(header::IF_NONE_MATCH, tag);
         }
@@ -118,6 +115,21 @@ impl Client {
         let request = Request::builder().method(Method::POST).uri(path);
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request, Bytes::from(form), LIMIT).await
+    }
+
+    /// Posts a JSON document, as this bearer where there is one.
+    pub async fn post_json(
+        &self,
+        bearer: Option<&Secret>,
+        path: &str,
+        document: &serde_json::Value,
+    ) -> Result<Reply, HttpsError> {
+        let mut request = Request::builder().method(Method::POST).uri(path);
+        if let Some(bearer) = bearer {
+            request = request.header(header::AUTHORIZATION, authorization(bearer)?);
+        }
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        self.send(request, Bytes::from(document.to_string()), LIMIT).await
     }
 
     async fn send(
@@ -166,6 +178,22 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("place", &self.inner.place).finish_non_exhaustive()
     }
+}
+
+impl Reply {
+    /// Why the appliance says no, in its own words (RFC 9457), where there are any.
+    pub fn problem(&self) -> Option<String> {
+        let problem: serde_json::Value = serde_json::from_str(self.body.expose()).ok()?;
+        let words = ["detail", "title"].into_iter().find_map(|member| problem.get(member)?.as_str())?;
+        Some(words.chars().filter(|c| !c.is_control()).take(300).collect())
+    }
+}
+
+fn authorization(bearer: &Secret) -> Result<HeaderValue, HttpsError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", bearer.expose()))
+        .map_err(|_| HttpsError::Speak("the credential has characters that none has".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn speak(error: impl std::fmt::Display) -> HttpsError {

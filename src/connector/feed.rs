@@ -102,7 +102,7 @@ impl Feed {
             Asked::Ended(_) => {}
             other => return other,
         }
-        // Its time may be over by another clock than ours.
+        // Its time may be over by another clock than ours; or it is one of two, and the other counts.
         match self.access.instead_of(&bearer).await {
             Ok(bearer) => self.get(&bearer, tag).await,
             Err(no) => no.into(),
@@ -111,7 +111,11 @@ impl Feed {
 
     async fn get(&self, bearer: &Secret, tag: Option<&str>) -> Asked {
         let path = if tag.is_some() { format!("{}?wait={}", self.path, WAIT.as_secs()) } else { self.path.clone() };
-        match self.client.get_as(bearer, &path, tag, WAIT).await {
+        let reply = self.client.get_as(bearer, &path, tag, WAIT).await;
+        if reply.as_ref().is_ok_and(|reply| matches!(reply.status, StatusCode::OK | StatusCode::NOT_MODIFIED)) {
+            self.access.counted(bearer).await;
+        }
+        match reply {
             Ok(Reply { status: StatusCode::NOT_MODIFIED, .. }) => Asked::Same,
             Ok(Reply { status: StatusCode::OK, etag, body, .. }) => match serde_json::from_str(body.expose()) {
                 Ok(document) => Asked::Fresh(Box::new(document), etag),
@@ -121,7 +125,7 @@ impl Feed {
                 Asked::Ended("the appliance lets this program in no more".to_owned())
             }
             // Not from this network, for example: that may change without anybody signing in again.
-            Ok(Reply { status, retry_after, body, .. }) => Asked::Trouble(told(status, body.expose()), retry_after),
+            Ok(reply) => Asked::Trouble(told(&reply), reply.retry_after),
             Err(error) => Asked::Trouble(error.to_string(), None),
         }
     }
@@ -157,13 +161,11 @@ impl From<NoAccess> for Asked {
     }
 }
 
-/// What an answer says that is none: the appliance's own words (RFC 9457), where there are any.
-fn told(status: StatusCode, body: &str) -> String {
-    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let words = ["detail", "title"].into_iter().find_map(|member| problem.get(member)?.as_str());
-    match words.map(|words| words.chars().filter(|c| !c.is_control()).take(300).collect::<String>()) {
-        Some(words) => format!("it answers with {status}: {words}"),
-        None => format!("it answers with {status}"),
+/// What an answer says that is none.
+fn told(reply: &Reply) -> String {
+    match reply.problem() {
+        Some(words) => format!("it answers with {}: {words}", reply.status),
+        None => format!("it answers with {}", reply.status),
     }
 }
 
@@ -188,16 +190,21 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_appliances_words_as_far_as_they_are_words() {
-        let status = StatusCode::FORBIDDEN;
+        let reply = |body: &str| Reply {
+            status: StatusCode::FORBIDDEN,
+            etag: None,
+            retry_after: None,
+            body: Secret::new(body),
+        };
         for (body, expected) in [
             (r#"{"title":"Forbidden","detail":"Not from\nhere."}"#, "it answers with 403 Forbidden: Not fromhere."),
             (r#"{"title":"No"}"#, "it answers with 403 Forbidden: No"),
             (r#"{"detail":7}"#, "it answers with 403 Forbidden"),
             ("<html>", "it answers with 403 Forbidden"),
         ] {
-            assert_eq!(told(status, body), expected);
+            assert_eq!(told(&reply(body)), expected);
         }
-        assert!(told(status, &format!("{{\"detail\":\"{}\"}}", "x".repeat(9000))).len() < 400);
+        assert!(told(&reply(&format!("{{\"detail\":\"{}\"}}", "x".repeat(9000)))).len() < 400);
     }
 
     #[test]

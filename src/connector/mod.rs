@@ -7,8 +7,9 @@
 //! | [`pin`] | what it is believed by from then on |
 //! | [`https`], [`client`] | what is public, asked of somebody who may not be believed yet; everything else, of somebody who is |
 //! | [`oauth`] | signing in: in the browser, or by a code on another device; refreshing, revoking |
-//! | [`kept`], [`vault`] | what outlives the process: the pin, and the tokens |
-//! | [`access`] | the one credential, renewed before it ends |
+//! | [`kept`], [`vault`] | what outlives the process: the pin, and the credential |
+//! | [`access`] | the one credential, renewed before it ends, or changed when it is old |
+//! | [`device`] | this machine as a device of its own: enrolled with a code, its secret changed now and then |
 //! | [`feed`] | the config document, kept current |
 //! | [`local`] | the listeners: programs on this machine are let in and carried to the gateway |
 //! | [`status`] | what `--status` shows |
@@ -16,6 +17,7 @@
 
 pub mod access;
 pub mod client;
+pub mod device;
 pub mod discovery;
 pub mod feed;
 pub mod https;

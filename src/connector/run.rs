@@ -87,6 +87,7 @@ impl Connector {
             };
             tokio::select! { () = stopping => {}, () = ended => {} }
         });
+        tasks.spawn("secret rotation", rotate(access.clone(), now.clone(), Arc::clone(&clock), tasks.clone()));
         let shared = Arc::new(Shared {
             clock: Arc::clone(&clock),
             guard,
@@ -137,6 +138,20 @@ impl Connector {
     }
 }
 
+/// Changes the secret of this machine's own device when it is old: looked at once the appliance is there, and then again and
+/// again, as a machine that sleeps at night counts no hours.
+async fn rotate(access: Access, mut now: watch::Receiver<Now>, clock: Arc<dyn Clock>, tasks: Tasks) {
+    let looking = async {
+        while now.wait_for(|now| now.standing == Standing::Connected).await.is_ok() {
+            if let Err(error) = access.rotate_if_due().await {
+                tracing::warn!(%error, "the device's secret could not be changed; it is tried again");
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+    };
+    tokio::select! { () = tasks.stopping() => {}, () = looking => {} }
+}
+
 /// Keeps the file of the status.
 struct Keeper {
     status: Status,
@@ -179,5 +194,7 @@ impl Keeper {
 
 /// The file with the local token.
 pub const LOCAL_TOKEN: &str = "local-token";
+/// How often it is looked whether the device's secret is old.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_millis(200);

@@ -1,4 +1,5 @@
-//! Where the tokens are kept: the operating system's keyring, or a file of rights 0600.
+//! Where the tokens, or the secret of this machine's own device, are kept: the operating system's keyring, or a file of rights
+//! 0600.
 //!
 //! A refresh token counts once: whoever uses it again is put out. So the new ones are kept before anything is done with
 //! them. Between the appliance's answer and that moment lies one write; a process that dies there has to sign in again, which no
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use keyring_core::CredentialStore;
 use serde::{Deserialize, Serialize};
 
+use super::device::DeviceSecret;
 use super::kept::{Folder, FolderError, Known};
 use super::oauth::Tokens;
 use crate::domain::{Side, Timestamp};
@@ -25,7 +27,16 @@ pub enum Keeps {
     File,
 }
 
-/// The tokens of one appliance.
+/// What lets this program in, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// Somebody signed in.
+    Program(Tokens),
+    /// This machine was enrolled as a device.
+    Device(DeviceSecret),
+}
+
+/// The credential for one appliance.
 #[derive(Clone)]
 pub struct Vault {
     inner: Arc<Inner>,
@@ -40,7 +51,7 @@ struct Inner {
     keeps: Keeps,
 }
 
-/// Why tokens cannot be kept, read or forgotten. The workstation's side.
+/// Why a credential cannot be kept, read or forgotten. The workstation's side.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The file cannot be used.
@@ -64,12 +75,22 @@ impl VaultError {
     }
 }
 
-/// The tokens as they are written down.
+/// The credential as it is written down.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    access: Revealed,
-    refresh: Revealed,
-    expires: Timestamp,
+#[serde(untagged)]
+enum Written {
+    Program {
+        access: Revealed,
+        refresh: Revealed,
+        expires: Timestamp,
+    },
+    Device {
+        device: String,
+        secret: Revealed,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other: Option<Revealed>,
+        since: Timestamp,
+    },
 }
 
 impl Vault {
@@ -95,7 +116,7 @@ impl Vault {
         self.inner.keeps
     }
 
-    /// Where the tokens are, in words.
+    /// Where the credential is, in words.
     pub fn in_words(&self) -> String {
         match self.keeps() {
             Keeps::Keyring => "the keyring".to_owned(),
@@ -103,25 +124,67 @@ impl Vault {
         }
     }
 
-    /// The tokens, if there are any.
-    pub async fn load(&self) -> Result<Option<Tokens>, VaultError> {
+    /// The credential, if there is one.
+    pub async fn load(&self) -> Result<Option<Kept>, VaultError> {
         let inner = Arc::clone(&self.inner);
-        let written = self.pool.run(move || inner.load()).await??;
-        Ok(written.map(|Written { access, refresh, expires }| Tokens { access: access.0, refresh: refresh.0, expires }))
+        Ok(self.pool.run(move || inner.load()).await??.map(Kept::from))
     }
 
-    /// Keeps these in the place of all others; they are durable when it returns.
-    pub async fn store(&self, tokens: &Tokens) -> Result<(), VaultError> {
-        let Tokens { access, refresh, expires } = tokens.clone();
-        let written = Written { access: Revealed(access), refresh: Revealed(refresh), expires };
-        let inner = Arc::clone(&self.inner);
+    /// Keeps this one in the place of any other; it is durable when this returns.
+    pub async fn store(&self, kept: &Kept) -> Result<(), VaultError> {
+        let (written, inner) = (Written::from(kept.clone()), Arc::clone(&self.inner));
         self.pool.run(move || inner.store(&written)).await?
     }
 
-    /// Forgets them.
+    /// Forgets it.
     pub async fn forget(&self) -> Result<(), VaultError> {
         let inner = Arc::clone(&self.inner);
         self.pool.run(move || inner.forget()).await?
+    }
+}
+
+impl Kept {
+    /// The tokens, where somebody signed in.
+    pub fn tokens(self) -> Option<Tokens> {
+        match self {
+            Self::Program(tokens) => Some(tokens),
+            Self::Device(_) => None,
+        }
+    }
+
+    /// The device, where this machine was enrolled as one.
+    pub fn device(self) -> Option<DeviceSecret> {
+        match self {
+            Self::Program(_) => None,
+            Self::Device(device) => Some(device),
+        }
+    }
+}
+
+impl From<Kept> for Written {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Program(Tokens { access, refresh, expires }) => {
+                Self::Program { access: Revealed(access), refresh: Revealed(refresh), expires }
+            }
+            Kept::Device(DeviceSecret { name, secret, other, since }) => {
+                Self::Device { device: name, secret: Revealed(secret), other: other.map(Revealed), since }
+            }
+        }
+    }
+}
+
+impl From<Written> for Kept {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Program { access, refresh, expires } => {
+                Self::Program(Tokens { access: access.0, refresh: refresh.0, expires })
+            }
+            Written::Device { device, secret, other, since } => {
+                let other = other.map(|other| other.0);
+                Self::Device(DeviceSecret { name: device, secret: secret.0, other, since })
+            }
+        }
     }
 }
 
@@ -193,5 +256,6 @@ impl std::fmt::Debug for Vault {
     }
 }
 
+/// The credential, of either kind.
 const TOKENS: &str = "tokens.json";
 const SERVICE: &str = "gatehouse-connect";

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt as _;
 use gatehouse::audit::Actor;
 use gatehouse::connector::feed::Standing;
 use gatehouse::connector::local::guard::Guard;
+use gatehouse::connector::vault::Kept;
 use gatehouse::connector::{Access, Ended};
 use gatehouse::domain::{AccessLevel, Name, Secret};
 use gatehouse::estate::{Grantee, NewGrant};
@@ -87,16 +88,16 @@ async fn tokens_are_refreshed_before_they_end_and_a_restart_finds_the_new_ones()
     bench.connected().await.stop().await;
     let known = bench.known().await;
     let (_, vault) = bench.state(&known).await;
-    let mut before = vault.load().await.unwrap().unwrap();
+    let mut before = vault.load().await.unwrap().and_then(Kept::tokens).unwrap();
     before.expires = bench.clock.now().after(Duration::from_secs(5));
-    vault.store(&before).await.unwrap();
+    vault.store(&Kept::Program(before.clone())).await.unwrap();
     for _ in 0..2 {
         let connector = bench.connected().await;
         let mut sql = driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
         assert_eq!(scalar(&mut sql, "SELECT DB_NAME()").await.unwrap(), "Nordwind");
         connector.stop().await;
     }
-    let after = vault.load().await.unwrap().unwrap();
+    let after = vault.load().await.unwrap().and_then(Kept::tokens).unwrap();
     assert!(after.access != before.access && after.refresh != before.refresh && after.expires > before.expires);
 }
 
@@ -261,7 +262,7 @@ async fn an_enrolled_devices_secret_lets_a_service_in_until_it_is_revoked() {
     let identity = &bench.house.state().identity;
     let ada = identity.account("ada").unwrap().id;
     let (device, secret) = identity.add_device(&Actor::Console, Name::parse("ws-04").unwrap(), ada).await.unwrap();
-    let access = Access::device(secret, bench.clock.clone());
+    let access = Access::given(secret, bench.clock.clone());
     let connector = bench.run(bench.known().await, access, Guard::Everybody).await;
     connector.watch().wait_for(|now| now.document.is_some()).await.unwrap();
     driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
@@ -284,7 +285,7 @@ async fn a_renewal_that_nobody_waits_for_any_more_is_kept_all_the_same() {
             Access::program(bench.client(&known), &known.oauth, vault.clone(), tokens.clone(), bench.clock.clone());
         let left = tokio::time::timeout(Duration::from_millis(patience), access.bearer()).await;
         access.settle().await;
-        let kept = vault.load().await.unwrap();
+        let kept = vault.load().await.unwrap().and_then(Kept::tokens);
         assert!(kept.is_some() || left.is_err(), "an answer was given, so it is kept");
         tokens = kept.unwrap_or(tokens);
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use gatehouse::audit::Actor;
 use gatehouse::connector::kept::Known;
-use gatehouse::connector::vault::{Keeps, Vault};
+use gatehouse::connector::vault::{Keeps, Kept, Vault};
 use gatehouse::domain::Secret;
 use gatehouse::identity::Alteration;
 use gatehouse::workstation::Answer;
@@ -132,7 +132,7 @@ async fn a_life_of_the_program_from_the_link_to_the_disabled_account_without_a_s
     // A second one for the same appliance.
     let (code, text) = done(connect(&bench, &PORT));
     assert!(code == Some(1) && text.contains("another `gatehouse connect`"), "{text}");
-    let tokens = vault.load().await.unwrap().unwrap();
+    let tokens = vault.load().await.unwrap().and_then(Kept::tokens).unwrap();
     let (code, text) = running.terminate();
     assert_eq!(code, Some(0), "{text}");
     told.push_str(&text);
@@ -300,9 +300,9 @@ async fn keep(folder: &Path) {
         let vault = Vault::open(&folder, &known).await.unwrap();
         let text = |what: &str| Secret::new(format!("canary-{what}-{round}"));
         let tokens = Tokens { access: text("access"), refresh: text("refresh"), expires };
-        vault.store(&tokens).await.unwrap();
+        vault.store(&Kept::Program(tokens.clone())).await.unwrap();
         let again = Vault::open(&folder, &known).await.unwrap();
-        assert_eq!(again.load().await.unwrap(), Some(tokens));
+        assert_eq!(again.load().await.unwrap(), Some(Kept::Program(tokens)));
         let in_file = folder.file("tokens.json").exists();
         assert_eq!(in_file, vault.keeps() == Keeps::File);
         crate::support::process::say(&format!("kept in {:?}", vault.keeps()));

@@ -29,6 +29,7 @@ mod certificate_import;
 mod command_line;
 mod connection_strings;
 mod connector;
+mod connector_device;
 mod connector_program;
 mod consent_browser;
 mod dependencies;

@@ -192,6 +192,29 @@ async fn a_rotated_secret_takes_over_when_it_is_first_used_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_device_gives_itself_back_and_nothing_else_does_that_for_it() {
+    let (house, pages) = open().await;
+    let codes = codes(&house, 2).await;
+    let (first, other) = (enrol(&mut pages.stranger(), &codes[0], "till-1").await, "till-2");
+    enrol(&mut pages.stranger(), &codes[1], other).await;
+    let leave = async |with: &str| pages.program(with).send(Method::POST, "/api/v1/devices/leave", None, "").await;
+    let ada = house.identity().account("ada").unwrap();
+    let scopes = "workstation.config".parse().unwrap();
+    let (_, token) =
+        house.identity().issue_token(&Actor::Console, ada.id, String::new(), scopes, WEEK).await.unwrap();
+    assert_eq!(leave(token.expose()).await.status, StatusCode::FORBIDDEN, "a token is no device");
+    let secret = secret(&first);
+    assert_eq!(leave(&secret).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(leave(&secret).await.status, StatusCode::UNAUTHORIZED);
+    assert!(is_wrong(&house.sign_in("till-1", &secret).await));
+    let left: Vec<String> = house.identity().devices().unwrap().iter().map(|one| one.name.to_string()).collect();
+    assert_eq!(left, [other]);
+    let audited = house.audited();
+    let revoked = audited.iter().find(|entry| entry["action"] == "device.revoke").unwrap();
+    assert_eq!((&revoked["subject"], &revoked["actor"]["name"]), (&"till-1".into(), &"ada".into()));
+}
+
+#[tokio::test]
 async fn whoever_is_signed_in_enrols_a_device_and_revokes_it() {
     let (house, pages) = open().await;
     let mut tab = pages.signed_in(&house, "ada").await;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 it was told to end, or `--status` finds it connected; 3 `--status` finds none running; 4 nobody is signed in, or
 //! no longer; 5 `--status` finds it running, and not connected at the moment; 1 anything else.
 
+mod enrol;
 mod sign_in;
 mod status;
 
@@ -17,12 +18,13 @@ use tokio::net::TcpListener;
 use super::output;
 use crate::config::{Desktop, Log};
 use crate::connector::client::Client;
+use crate::connector::device::leave;
 use crate::connector::discovery::{Fetcher, Search, SystemLookup, discover};
 use crate::connector::feed::Standing;
 use crate::connector::kept::Known;
 use crate::connector::local::{self, guard::Guard};
 use crate::connector::run::LOCAL_TOKEN;
-use crate::connector::vault::{Keeps, Vault};
+use crate::connector::vault::{Keeps, Kept, Vault};
 use crate::connector::{Access, Connector, Ended, Folder, Parts, Place};
 use crate::domain::Secret;
 use crate::platform::{Clock, Lock, Signals, SystemClock, SystemResolver, files, systemd};
@@ -49,9 +51,11 @@ pub(super) struct Connect {
     /// Print the sign-in page's address instead of opening a browser
     #[arg(long, conflicts_with = "device_code")]
     print_link: bool,
-    /// Sign in with the secret of an enrolled device, which this file holds
+    /// Sign in with the secret of an enrolled device, which this file holds; it stays as it is, and is yours to change
     #[arg(long, value_name = "FILE", conflicts_with_all = ["device_code", "print_link", "sign_in"])]
     device_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    enrolment: enrol::Enrolment,
     /// Let in who sends the local token as user name or password; it is made and kept in the file local-token of the connector's folder
     #[arg(long)]
     local_token: bool,
@@ -148,7 +152,14 @@ impl Connect {
         };
         let (access, credential) = self.access(&session, desktop).await?;
         match door {
-            Some(door) => serve(session, access, credential, door).await?,
+            Some(door) => {
+                let again = match (&self.device_secret_file, access.is_device()) {
+                    (Some(_), _) => "give it another one",
+                    (None, true) => "enrol this machine again, with another code",
+                    (None, false) => "sign in again",
+                };
+                serve(session, access, credential, door, again).await?;
+            }
             None => {
                 output::line(format_args!("signed in at {}; the sign-in is kept in {credential}", session.known.place));
             }
@@ -225,20 +236,25 @@ impl Connect {
         if let Some(file) = &self.device_secret_file {
             let secret = read_private(file)?;
             folder.keep(known)?;
-            return Ok((Access::device(secret, Arc::clone(clock)), format!("the file {}", file.display())));
+            return Ok((Access::given(secret, Arc::clone(clock)), format!("the file {}", file.display())));
         }
         let vault = Vault::open(folder, known).await?;
-        let tokens = match vault.load().await? {
-            Some(tokens) if !self.sign_in => tokens,
-            _ => {
-                let tokens = sign_in::sign_in(self, session, desktop).await?;
+        let kept = match vault.load().await? {
+            before if self.enrolment.is_asked() => Kept::Device(self.enrolment.enrol(session, &vault, before).await?),
+            Some(kept) if !self.sign_in => kept,
+            before => {
+                let tokens = Kept::Program(sign_in::sign_in(self, session, desktop).await?);
                 vault.store(&tokens).await?;
+                if let Some(device) = before.and_then(Kept::device) {
+                    // Nobody uses it here any more.
+                    let _ = leave(client, &device.secret).await;
+                }
                 tokens
             }
         };
         folder.keep(&Known { keeps: vault.keeps(), ..known.clone() })?;
-        let kept = vault.in_words();
-        Ok((Access::program(client.clone(), &known.oauth, vault, tokens, Arc::clone(clock)), kept))
+        let where_kept = vault.in_words();
+        Ok((session.let_in(vault, kept), where_kept))
     }
 
     /// Who is let in.
@@ -268,8 +284,14 @@ impl Connect {
     }
 }
 
-/// Serves programs until it is told to end, or the sign-in is over.
-async fn serve(session: Session, access: Access, credential: String, door: Door) -> anyhow::Result<()> {
+/// Serves programs until it is told to end, or the sign-in is over: then it says what to do, in the words of `again`.
+async fn serve(
+    session: Session,
+    access: Access,
+    credential: String,
+    door: Door,
+    again: &str,
+) -> anyhow::Result<()> {
     let Session { folder, known, client, clock } = session;
     let Door { guard, listeners } = door;
     let mut signals = Signals::listen()?;
@@ -290,7 +312,7 @@ async fn serve(session: Session, access: Access, credential: String, door: Door)
     connector.stop().await;
     match ended {
         None => Ok(()),
-        Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; sign in again: gatehouse connect {place}"))),
+        Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; {again}: gatehouse connect {place}"))),
     }
 }
 
@@ -316,12 +338,20 @@ async fn tell(connector: &Connector, place: &Place) {
 }
 
 impl Session {
+    /// What is kept, in use.
+    fn let_in(&self, vault: Vault, kept: Kept) -> Access {
+        let (client, clock) = (self.client.clone(), Arc::clone(&self.clock));
+        match kept {
+            Kept::Program(tokens) => Access::program(client, &self.known.oauth, vault, tokens, clock),
+            Kept::Device(device) => Access::device(client, &self.known.config, vault, device, clock),
+        }
+    }
+
     async fn sign_out(&self) -> anyhow::Result<()> {
-        let Self { folder, known, client, clock } = self;
+        let Self { folder, known, .. } = self;
         let vault = Vault::open(folder, known).await?;
-        let tokens = vault.load().await?.context("nobody is signed in at this appliance")?;
-        let access = Access::program(client.clone(), &known.oauth, vault, tokens, Arc::clone(clock));
-        match access.sign_out().await {
+        let kept = vault.load().await?.context("nobody is signed in at this appliance")?;
+        match self.let_in(vault, kept).sign_out().await {
             Ok(()) => output::line(format_args!("signed out at {}", known.place)),
             Err(error) => anyhow::bail!(
                 "this machine forgot the sign-in, but {} could not be told to revoke it ({error}): end it on your account's page",

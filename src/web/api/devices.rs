@@ -1,4 +1,4 @@
-//! `/api/v1/devices`: a workstation enrols itself with a one-time code, and changes its secret now and then.
+//! `/api/v1/devices`: a workstation enrols itself with a one-time code, changes its secret now and then, and gives itself back.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,18 +6,21 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::{Credential, Name, Scope};
+use crate::domain::{Credential, DeviceId, Name, Scope};
+use crate::identity::Caller;
 use crate::identity::web::Origin;
 use crate::web::Web;
 use crate::web::access::{Access, Bearer};
 use crate::web::form::{JsonBody, Typed};
 use crate::web::problem::Problem;
 use crate::web::routes::{Route, post};
+use crate::workstation::documents::{ENROL_PATH, LEAVE_PATH, ROTATE_PATH};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        post("/api/v1/devices/enrol", Access::Program, enrol),
-        post("/api/v1/devices/rotate", Access::Bearer(Scope::WorkstationConfig), rotate),
+        post(ENROL_PATH, Access::Program, enrol),
+        post(ROTATE_PATH, Access::Bearer(Scope::WorkstationConfig), rotate),
+        post(LEAVE_PATH, Access::Bearer(Scope::WorkstationConfig), leave),
     ]
 }
 
@@ -48,7 +51,20 @@ async fn enrol(
 /// `POST /api/v1/devices/rotate`, with the device's secret: its next one. The present one counts until the next is used, so a
 /// device keeps the answer before it does that; asked again, the answer before is void.
 async fn rotate(State(web): State<Web>, Bearer(caller): Bearer) -> Result<Json<Value>, Problem> {
-    let Credential::Device(device) = caller.principal.credential else { return Err(Problem::forbidden()) };
-    let secret = web.identity.rotate_device(&caller.actor(), device).await?;
+    let secret = web.identity.rotate_device(&caller.actor(), itself(&caller)?).await?;
     Ok(Json(json!({ "secret": secret.expose() })))
+}
+
+/// `POST /api/v1/devices/leave`, with the device's secret: the device is revoked.
+async fn leave(State(web): State<Web>, Bearer(caller): Bearer) -> Result<StatusCode, Problem> {
+    web.identity.revoke_device(&caller.actor(), itself(&caller)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The device that comes with its own secret: no token acts for one.
+fn itself(caller: &Caller) -> Result<DeviceId, Problem> {
+    match caller.principal.credential {
+        Credential::Device(device) => Ok(device),
+        _ => Err(Problem::forbidden()),
+    }
 }

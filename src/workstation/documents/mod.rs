@@ -19,6 +19,12 @@ pub use discovery::{ApplianceName, Authority, Discovery, Endpoints};
 pub const DISCOVERY_PATH: &str = "/.well-known/gatehouse";
 /// The path of the config document.
 pub const CONFIG_PATH: &str = "/api/v1/workstation/config";
+/// Where a machine enrols itself with a one-time code.
+pub const ENROL_PATH: &str = "/api/v1/devices/enrol";
+/// Where a device asks for its next secret.
+pub const ROTATE_PATH: &str = "/api/v1/devices/rotate";
+/// Where a device gives itself back.
+pub const LEAVE_PATH: &str = "/api/v1/devices/leave";
 
 /// The schema of each document, by the name of its file.
 pub fn schemas() -> [(&'static str, serde_json::Value); 2] {

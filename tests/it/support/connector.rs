@@ -10,7 +10,7 @@ use gatehouse::connector::kept::Known;
 use gatehouse::connector::local::{self, guard::Guard};
 use gatehouse::connector::oauth::code::by_code;
 use gatehouse::connector::oauth::{OAuth, Tokens};
-use gatehouse::connector::vault::{Keeps, Vault};
+use gatehouse::connector::vault::{Keeps, Kept, Vault};
 use gatehouse::connector::{Access, Connector, Folder, Parts};
 use gatehouse::domain::Secret;
 use gatehouse::identity::oauth::AuthorizationRequest;
@@ -90,11 +90,11 @@ impl Bench {
     pub async fn connect(&self, guard: Guard) -> Connector {
         let known = self.known().await;
         let (_, vault) = self.state(&known).await;
-        let tokens = match vault.load().await.unwrap() {
+        let tokens = match vault.load().await.unwrap().and_then(Kept::tokens) {
             Some(tokens) => tokens,
             None => self.sign_in(&known).await,
         };
-        vault.store(&tokens).await.unwrap();
+        vault.store(&Kept::Program(tokens.clone())).await.unwrap();
         let client = self.client(&known);
         let access = Access::program(client, &known.oauth, vault, tokens, Arc::clone(&self.clock));
         self.run(known, access, guard).await
