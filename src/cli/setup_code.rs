@@ -18,7 +18,7 @@ impl SetupCode {
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
         let config = settings.load()?.config;
         let links = set_up_links(&config.appliance.names, config.listen.https.first().map(SocketAddr::port));
-        let AdminResponse::SetUpCode(made) = Reach::of(config).ask(AdminRequest::SetUpCode)? else {
+        let AdminResponse::SetUpCode(made) = Reach::of(settings)?.ask(AdminRequest::SetUpCode)? else {
             anyhow::bail!("the running appliance answered something else");
         };
         if self.json {

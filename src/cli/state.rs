@@ -51,7 +51,7 @@ fn export(settings: &Settings, file: &Path, passphrase: &NewPasswordSource) -> a
     ensure!(!file.exists(), "{} is there already", file.display());
     let chosen = passphrase.take("Passphrase of the state file")?;
     let request = AdminRequest::State(StateRequest::Export(SentSecret(chosen.secret.clone())));
-    let AdminResponse::StateFile(written) = Reach::of(settings.load()?.config).ask(request)? else {
+    let AdminResponse::StateFile(written) = Reach::of(settings)?.ask(request)? else {
         bail!("the running appliance answered something else");
     };
     // The appliance writes into its own folder alone; from there the file goes where it was asked for.

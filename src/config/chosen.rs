@@ -44,6 +44,22 @@ pub enum Choice {
     Default,
 }
 
+impl Choice {
+    /// The choice for a setting of [`CHOOSABLE`] that is meant by these words: a text, `true` or `false`, or several texts.
+    pub fn of_words(name: &str, words: &[String]) -> Result<Self, ChoiceError> {
+        match (name, words) {
+            ("appliance.names" | "acme.contact", words) => Ok(Self::List(words.to_vec())),
+            ("acme.enabled" | "acme.staging", [word]) => match word.parse() {
+                Ok(flag) => Ok(Self::Flag(flag)),
+                Err(_) => Err(ChoiceError::Words(name.to_owned(), "true or false")),
+            },
+            (name, _) if !CHOOSABLE.contains(&name) => Err(ChoiceError::NotHere(name.to_owned())),
+            (_, [word]) => Ok(Self::Text(word.clone())),
+            _ => Err(ChoiceError::Words(name.to_owned(), "one value")),
+        }
+    }
+}
+
 impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -80,6 +96,9 @@ pub enum ChoiceError {
         /// What fixes it.
         origin: Origin,
     },
+    /// The setting takes something else.
+    #[error("`{0}` takes {1}")]
+    Words(String, &'static str),
     /// The settings would not be usable.
     #[error("{}", .0.texts())]
     Unusable(ConfigError),
@@ -189,6 +208,31 @@ const HEADING: &str = "# Written by the appliance: what was chosen on its pages.
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_that_can_be_chosen_takes_words_of_its_own_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = sources(folder.path(), &[]);
+        for (name, words) in [
+            ("appliance.name", &["Contoso"][..]),
+            ("appliance.names", &["sql.corp.example", "localhost"]),
+            ("acme.enabled", &["false"]),
+            ("acme.directory", &["https://ca.corp.example/acme"]),
+            ("acme.staging", &["true"]),
+            ("acme.contact", &["it@corp.example"]),
+            ("workstation.host", &["sql.corp.example"]),
+        ] {
+            assert!(CHOOSABLE.contains(&name));
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            choose(&sources, &[(name, Choice::of_words(name, &words).unwrap())]).unwrap();
+            assert_eq!(sources.load().unwrap().origin(name), Origin::Chosen, "{name}");
+            choose(&sources, &[(name, Choice::Default)]).unwrap();
+        }
+        for (name, words) in [("acme.enabled", "maybe"), ("appliance.data_dir", "/"), ("nothing", "x")] {
+            assert!(Choice::of_words(name, &[words.to_owned()]).is_err(), "{name}");
+        }
+        assert!(Choice::of_words("appliance.name", &["two".to_owned(), "words".to_owned()]).is_err());
+    }
 
     fn sources(folder: &Path, variables: &[(&'static str, &'static str)]) -> Sources {
         let flags = Flags { data_dir: Some(folder.to_owned()), ..Flags::default() };

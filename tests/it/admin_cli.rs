@@ -368,3 +368,36 @@ async fn a_signing_request_goes_into_a_file_or_a_pipe_and_a_new_authority_is_ask
     assert!(text.contains("has a private key in it"), "{text}");
     done(&data, &["certificate", "remove", named, "--yes"], "").await;
 }
+
+#[tokio::test]
+async fn a_stopped_appliances_settings_are_chosen_where_nothing_else_fixes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    done(&data, &["account", "add", "root", "--role", "administrator", "--generate"], "").await;
+    let of = async |name: &str, more: &[&str]| {
+        let list = json(&data, &[&["setting", "list"], more].concat(), "").await;
+        let found = list.as_array().unwrap().iter().find(|one| one["name"] == name).cloned().unwrap();
+        (found["value"].as_str().unwrap().to_owned(), found["origin"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of("appliance.name", &[]).await.1, "default");
+    done(&data, &["setting", "set", "appliance.name", "Contoso"], "").await;
+    done(&data, &["setting", "set", "appliance.names", "sql.corp.example", "localhost"], "").await;
+    assert_eq!(of("appliance.name", &[]).await, ("\"Contoso\"".into(), "chosen on the appliance's pages".into()));
+    let told = done(&data, &["setting", "list"], "").await;
+    assert!(told.lines().count() == 8 && told.contains("sql.corp.example"), "{told}");
+    let fixed = "--set=appliance.name=Fabrikam";
+    assert_eq!(of("appliance.name", &[fixed]).await, ("\"Fabrikam\"".into(), "--set".into()));
+    for (arguments, expected) in [
+        (&["setting", "set", "appliance.name", "X", fixed][..], "is set by --set"),
+        (&["setting", "set", "listen.https", "127.0.0.1:1"], "cannot be set here"),
+        (&["setting", "unset", "listen.https"], "cannot be set here"),
+        (&["setting", "set", "acme.enabled", "maybe"], "takes true or false"),
+        (&["setting", "set", "appliance.name", "two", "words"], "takes one value"),
+        (&["setting", "set", "appliance.names", "not a name"], "appliance.names"),
+    ] {
+        let said = refused(&data, arguments, "").await;
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    done(&data, &["setting", "unset", "appliance.name", "appliance.names"], "").await;
+    assert_eq!(of("appliance.name", &[]).await.1, "default");
+}

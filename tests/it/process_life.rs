@@ -98,3 +98,24 @@ async fn a_client_that_waits_for_a_change_is_answered_when_the_appliance_is_told
     assert!(String::from_utf8_lossy(&body).contains("is being stopped"), "{body:?}");
     assert_eq!(demo.ended().code(), Some(0));
 }
+
+#[test]
+fn a_setting_that_is_chosen_on_the_command_line_is_in_force_within_the_same_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["acme.staging=true"]);
+    let run = |arguments: &[&str]| {
+        let output = ask(folder.path(), &[&["admin", "setting"], arguments].concat(), "");
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    assert_eq!(run(&["set", "appliance.name", "Contoso"]), (Some(0), "chosen\n".to_owned()));
+    process.ready_again(2);
+    let told = run(&["list"]).1;
+    assert!(told.contains("\"Contoso\"") && told.contains("chosen on the appliance's pages"), "{told}");
+    let (code, told) = run(&["set", "acme.staging", "false"]);
+    assert!(code == Some(1) && told.contains("is set by --set"), "a flag of the running one goes before: {told}");
+    assert_eq!(run(&["unset", "appliance.name"]).0, Some(0));
+    process.ready_again(3);
+    assert!(!run(&["list"]).1.contains("Contoso"));
+    process.signal(Signal::TERM);
+    assert_eq!(process.ended().code(), Some(0));
+}

@@ -200,8 +200,7 @@ async fn a_device_gives_itself_back_and_nothing_else_does_that_for_it() {
     let leave = async |with: &str| pages.program(with).send(Method::POST, "/api/v1/devices/leave", None, "").await;
     let ada = house.identity().account("ada").unwrap();
     let scopes = "workstation.config".parse().unwrap();
-    let (_, token) =
-        house.identity().issue_token(&Actor::Console, ada.id, String::new(), scopes, WEEK).await.unwrap();
+    let (_, token) = house.identity().issue_token(&Actor::Console, ada.id, String::new(), scopes, WEEK).await.unwrap();
     assert_eq!(leave(token.expose()).await.status, StatusCode::FORBIDDEN, "a token is no device");
     let secret = secret(&first);
     assert_eq!(leave(&secret).await.status, StatusCode::NO_CONTENT);

@@ -21,6 +21,7 @@ pub(super) mod reach;
 mod server;
 mod server_trust;
 mod session;
+mod setting;
 mod show;
 mod table;
 mod token;
@@ -75,6 +76,9 @@ enum Noun {
     /// Live sessions of the running appliance
     #[command(subcommand)]
     Session(session::Command),
+    /// Settings that can be chosen while the appliance runs
+    #[command(subcommand)]
+    Setting(setting::Command),
     /// The certificates that the appliance shows
     #[command(subcommand)]
     Certificate(certificate::Command),
@@ -85,7 +89,7 @@ enum Noun {
 
 impl Admin {
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
-        let mut reach = Reach::of(settings.load()?.config);
+        let mut reach = Reach::of(settings)?;
         match &self.noun {
             Noun::Account(command) => command.run(&mut reach, self.json),
             Noun::Address(command) => command.run(&mut reach, self.json),
@@ -99,6 +103,7 @@ impl Admin {
             Noun::Grant(command) => command.run(&mut reach, self.json),
             Noun::Integration(command) => command.run(&mut reach, self.json),
             Noun::Session(command) => command.run(&mut reach, self.json),
+            Noun::Setting(command) => command.run(&mut reach, self.json),
             Noun::Certificate(command) => command.run(&mut reach, self.json),
             Noun::Mail(command) => command.run(&mut reach, self.json),
         }

@@ -1,16 +1,17 @@
 //! The way to the administration service: through the running appliance's socket, or, while it is stopped, over the
 //! data folder itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use crate::admin::access::Need;
-use crate::admin::{Admin, AdminRequest, AdminResponse, Certificates, Refusal};
+use crate::admin::{self, Admin, AdminRequest, AdminResponse, Certificates, Refusal};
 use crate::app::control::{Client, ControlRequest, ControlResponse};
 use crate::audit::Actor;
-use crate::cli::output;
-use crate::config::Config;
+use crate::cli::{Settings, output};
+use crate::config::{Config, ConfigError, Sources};
 use crate::notify::Mailer;
 use crate::platform::SystemClock;
 use crate::state::{Layout, State};
@@ -20,6 +21,7 @@ use crate::upstream::Dialer;
 /// A way to the administration service.
 pub(in crate::cli) struct Reach {
     config: Config,
+    sources: Sources,
     stopped: Option<Stopped>,
 }
 
@@ -30,8 +32,10 @@ struct Stopped {
 }
 
 impl Reach {
-    pub(in crate::cli) fn of(config: Config) -> Self {
-        Self { config, stopped: None }
+    /// By the settings, which are read.
+    pub(in crate::cli) fn of(settings: &Settings) -> Result<Self, ConfigError> {
+        let sources = settings.sources();
+        Ok(Self { config: sources.load()?.config, sources, stopped: None })
     }
 
     /// Asks the service.
@@ -44,7 +48,7 @@ impl Reach {
             Some(ControlResponse::Admin(response)) => Ok(*response),
             Some(_) => bail!("the running appliance answered something else"),
             None => {
-                let stopped = Stopped::open(&self.config, request.need())?;
+                let stopped = Stopped::open(&self.config, &self.sources, request.need())?;
                 self.stopped.insert(stopped).ask(request)
             }
         }
@@ -52,7 +56,7 @@ impl Reach {
 }
 
 impl Stopped {
-    fn open(config: &Config, need: Need) -> anyhow::Result<Self> {
+    fn open(config: &Config, sources: &Sources, need: Need) -> anyhow::Result<Self> {
         let data_dir = &config.appliance.data_dir;
         if !Layout::of(data_dir).store().exists() {
             if need == Need::Read {
@@ -78,7 +82,9 @@ impl Stopped {
         let dialer = Dialer::new(clock.clone(), config.gateway.dial_timeout);
         let certificates = Certificates { appliance: config.appliance.clone(), tls: config.tls.clone(), running: None };
         let mailer = Mailer::open(config, clock.clone());
-        let admin = Admin::new(&state, clock, dialer, None, certificates, None).with_mailer(mailer);
+        // Nothing runs that would have to start anew.
+        let settings = admin::Settings::new(sources.clone(), Arc::new(|| ()));
+        let admin = Admin::new(&state, clock, dialer, None, certificates, Some(settings)).with_mailer(mailer);
         Ok(Self { runtime, admin })
     }
 
