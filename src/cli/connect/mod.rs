@@ -285,13 +285,7 @@ impl Connect {
 }
 
 /// Serves programs until it is told to end, or the sign-in is over: then it says what to do, in the words of `again`.
-async fn serve(
-    session: Session,
-    access: Access,
-    credential: String,
-    door: Door,
-    again: &str,
-) -> anyhow::Result<()> {
+async fn serve(session: Session, access: Access, credential: String, door: Door, again: &str) -> anyhow::Result<()> {
     let Session { folder, known, client, clock } = session;
     let Door { guard, listeners } = door;
     let mut signals = Signals::listen()?;
