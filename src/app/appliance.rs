@@ -20,7 +20,7 @@ use crate::estate::Grantee;
 use crate::gateway::{self, Gateway, Registry, SessionNumbers};
 use crate::identity::{self, Forgotten};
 use crate::notify::Mailer;
-use crate::platform::{Clock, Resolve, SystemResolver, Tasks, descriptors};
+use crate::platform::{Aside, Clock, Resolve, SystemResolver, Tasks, descriptors};
 use crate::state::State;
 use crate::store::OpenReport;
 use crate::telemetry::{Health, Metrics};
@@ -49,6 +49,8 @@ pub struct Appliance {
     intake: Tasks,
     /// What runs until the end: sessions' watch, renewals, exports.
     background: Tasks,
+    /// Where pages are served. What they began in the background runs there, so it goes last.
+    _aside: Arc<Aside>,
 }
 
 impl Appliance {
@@ -169,6 +171,7 @@ impl Appliance {
             proxies: Proxies::new(&config.listen.trusted_proxies),
             clock: Arc::clone(&clock),
         };
+        let aside = Arc::new(Aside::for_tasks("pages")?);
         let behind = Behind {
             gateway: gateway.clone(),
             https: doors::Https { tls: tls.https, router: router(web.into()) },
@@ -177,6 +180,7 @@ impl Appliance {
             name: config.appliance.names.first().cloned().unwrap_or_default(),
             browsers: half_open.same_limits(),
             half_open,
+            aside: Arc::clone(&aside),
             clock: Arc::clone(&clock),
             tasks: intake.clone(),
         };
@@ -213,6 +217,7 @@ impl Appliance {
             clock,
             intake,
             background,
+            _aside: aside,
         })
     }
 

@@ -48,7 +48,7 @@ impl Hasher {
         let stand_in = argon2.hash_password(stand_in.expose().as_bytes()).map_err(|_| HashError::Failed)?.to_string();
         let places = places.max(1);
         Ok(Self {
-            pool: Pool::new(places),
+            pool: Pool::aside("hashing", places).map_err(|_| HashError::Failed)?,
             tickets: Arc::new(Semaphore::new(places.saturating_mul(1 + WAITING_PER_PLACE))),
             function: Arc::new(Function { argon2, params, stand_in, computed: AtomicU64::new(0) }),
         })

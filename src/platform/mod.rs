@@ -1,5 +1,6 @@
 //! What the operating system gives: time, tasks, threads for blocking work, names looked up, files and their rights, who holds a port, signals, systemd.
 
+pub mod aside;
 pub mod clock;
 pub mod descriptors;
 pub mod files;
@@ -12,6 +13,7 @@ pub mod systemd;
 pub mod tasks;
 pub mod trust_store;
 
+pub use aside::Aside;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use lock::Lock;
 pub use pool::Pool;

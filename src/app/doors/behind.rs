@@ -8,12 +8,13 @@ use futures_util::future::BoxFuture;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::door::{Connection, HalfOpen};
 use crate::gateway::Gateway;
 use crate::platform::clock::within;
-use crate::platform::{Clock, Tasks};
+use crate::platform::{Aside, Clock, Tasks};
 use crate::tls::Challenges;
 use crate::web::{self, Asker, HttpsPort, Monitor, Redirect};
 use crate::wire::farewell::reset_on_close;
@@ -43,6 +44,8 @@ pub(in crate::app) struct Behind {
     pub half_open: HalfOpen,
     /// Browsers never sign in to their connection, so they are counted apart: none of them keeps a SQL client's place.
     pub browsers: HalfOpen,
+    /// Where HTTPS is served: behind the sessions.
+    pub aside: Arc<Aside>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What runs while the doors are open.
@@ -61,16 +64,25 @@ impl Behind {
     }
 
     pub(super) fn to_https(&self) -> impl Fn(Connection) -> Served + use<> {
-        let (https, browsers) = (self.https.clone(), self.browsers.clone());
+        let (https, browsers, aside) = (self.https.clone(), self.browsers.clone(), Arc::clone(&self.aside));
         let (clock, tasks) = (Arc::clone(&self.clock), self.tasks.clone());
         move |connection| {
-            let (https, clock, stopping) = (https.clone(), Arc::clone(&clock), tasks.stopping());
+            let (https, aside, clock) = (https.clone(), Arc::clone(&aside), Arc::clone(&clock));
+            let stopping = tasks.stopping();
             let place = browsers.take_over(connection.admission);
             Box::pin(async move {
                 // Held to the end: browsers keep connections open.
                 let Some(_place) = place else { return reset_on_close(&connection.stream) };
                 let peer = web::Peer(connection.peer.ip());
-                web::serve(connection.stream, peer, https.tls, https.router, clock, stopping).await;
+                // From the one runtime to the other: what arrives is then looked for there, too.
+                let Ok(stream) = connection.stream.into_std() else { return };
+                let served = async move {
+                    match TcpStream::from_std(stream) {
+                        Ok(stream) => web::serve(stream, peer, https.tls, https.router, clock, stopping).await,
+                        Err(error) => tracing::warn!(%error, "an HTTPS connection could not be served"),
+                    }
+                };
+                aside.run(served).await;
             })
         }
     }
