@@ -41,7 +41,7 @@ const STORM: usize = 200;
 fn main() {
     // `cargo test` builds and runs benches, too; there it only shows that this one works.
     let full = std::env::args().any(|argument| argument == "--bench");
-    let (seconds, pings) = if full { (8.0, 4000) } else { (0.2, 50) };
+    let (seconds, pings) = if full { (8.0, 60_000) } else { (0.2, 50) };
     let runtimes = Runtimes::new();
     let house = runtimes.house.block_on(TestAppliance::with(|config| {
         config.listen.half_open_per_address = 1024;
