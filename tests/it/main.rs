@@ -88,6 +88,7 @@ mod web_sign_in;
 mod web_sign_in_browser;
 mod web_sign_in_passkeys;
 mod web_workstation;
+mod web_workstation_browser;
 mod web_workstation_devices;
 mod web_workstation_page;
 mod wire_tunnel;

@@ -188,12 +188,22 @@ async fn a_server_that_cannot_be_reached_or_believed_is_told_exactly_and_one_tha
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
     let last = tab.get("/setup/workstations").await;
     assert!(last.text().contains("https://sql.corp.example/") && last.text().contains("data:image/svg+xml"));
+    assert!(last.text().contains("_gatehouse._tcp.corp.example. "), "{}", last.text());
     tasks.stop();
 }
 
-/// A person's way, with JavaScript switched off, over the appliance's real door.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_sets_the_appliance_up_in_a_browser() {
+    all_the_way(true).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_sets_the_appliance_up_in_a_browser_without_scripts() {
+    all_the_way(false).await;
+}
+
+/// A person's way over the appliance's real door.
+async fn all_the_way(scripts: bool) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::for_tests(&folder.path().join("data"));
     let clock = SystemClock::new();
@@ -203,7 +213,9 @@ async fn a_person_sets_the_appliance_up_in_a_browser_without_scripts() {
     let note = std::fs::read_to_string(folder.path().join("data/setup-code")).unwrap();
     let code = note.split_whitespace().last().unwrap();
 
-    let browser = Browser::without_scripts(&[&appliance.authority_pem()]).await;
+    let authority = appliance.authority_pem();
+    let browser =
+        if scripts { Browser::trusting(&[&authority]).await } else { Browser::without_scripts(&[&authority]).await };
     let url = format!("https://localhost:{}/", appliance.https_addresses()[0].port());
     browser.goto(&url).await.unwrap();
     browser.fill(&[("code", code)], "Go on").await;
