@@ -50,7 +50,9 @@ fn main() {
         config.sign_in.throttle_free_tries = 1_000_000;
     }));
     runtimes.clients.block_on(rates(&house, Duration::from_secs_f64(seconds)));
-    runtimes.person.block_on(storm(&house, &runtimes.clients, pings));
+    for patient in [true, false] {
+        runtimes.person.block_on(storm(&house, &runtimes.clients, patient, pings));
+    }
     runtimes.person.block_on(web_polls::measure(if full { 25 } else { 1 }));
 }
 
@@ -134,8 +136,8 @@ async fn rate(site: &Site, what: &str, request: &str, status: u16, time: Duratio
     );
 }
 
-/// The round trips of one session, quiet and while many sign in wrongly.
-async fn storm(house: &TestAppliance, clients: &Runtime, pings: usize) {
+/// The round trips of one session, quiet and while many sign in wrongly; who is told to come back later does, or asks again at once.
+async fn storm(house: &TestAppliance, clients: &Runtime, patient: bool, pings: usize) {
     let site = Arc::new(Site::of(house));
     let mut session = house.ada().await;
     ping(&mut session, pings / 10).await;
@@ -158,6 +160,10 @@ async fn storm(house: &TestAppliance, clients: &Runtime, pings: usize) {
                 let answer = line.ask(&request).await;
                 assert!(answer.status >= 400, "{}", answer.head);
                 answered.fetch_add(1, Ordering::Relaxed);
+                let later = answer.head.lines().find_map(|line| line.strip_prefix("retry-after: "));
+                if let Some(seconds) = later.filter(|_| patient) {
+                    tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
+                }
             }
         })
     });
@@ -175,7 +181,8 @@ async fn storm(house: &TestAppliance, clients: &Runtime, pings: usize) {
     }
     let hashed = house.state().identity.hashes_computed() - hashed;
     println!(
-        "storm of {STORM}: {:.0} wrong sign-ins a second, {hashed} passwords hashed",
+        "storm of {STORM}, {}: {:.0} wrong sign-ins a second, {hashed} passwords hashed",
+        if patient { "who come back when they are told to" } else { "who never pause" },
         (answered.load(Ordering::Relaxed) - before) as f64 / taken
     );
     for percent in [50, 99] {
