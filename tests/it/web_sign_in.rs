@@ -1,6 +1,10 @@
 //! Signing in with a browser, page after page, without scripts.
 
+use std::time::Duration;
+
 use axum::http::{Method, Request, StatusCode};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use gatehouse::audit::Actor;
 use gatehouse::domain::{Role, Secret};
 use gatehouse::identity::Alteration;
@@ -274,4 +278,33 @@ async fn a_browser_that_signs_in_again_leaves_no_session_behind() {
     let id = house.identity().account("ada").unwrap().id;
     assert_eq!(submit(&mut tab, "ada", PASSWORD).await.leads_to(), "/");
     assert_eq!(house.identity().web_sessions(id).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_turned_away_from_a_crowd_waits_a_second_for_the_answer() {
+    let house = House::build_with(|config| {
+        config.sign_in.hashing_places = 1;
+        config.sign_in.throttle_free_tries = 1000;
+    });
+    let pages = Pages::open(&house).await;
+    let tries = (0..200).map(|number| {
+        let mut tab = pages.browser();
+        async move { submit(&mut tab, &format!("nobody {number}"), OTHER_PASSWORD).await.status }
+    });
+    let mut tries: FuturesUnordered<_> = tries.collect();
+    // The clock stands still: those who found a place are answered, and nobody else is.
+    for _ in 0..65 {
+        assert_eq!(tries.next().await, Some(StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    let time_goes_by = async {
+        loop {
+            house.wait(1);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let rest: Vec<StatusCode> = tokio::select! {
+        rest = tries.collect() => rest,
+        () = time_goes_by => panic!("time has no end"),
+    };
+    assert!(rest.contains(&StatusCode::SERVICE_UNAVAILABLE), "{rest:?}");
 }

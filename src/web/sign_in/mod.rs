@@ -11,6 +11,8 @@ pub mod enrolment;
 pub mod next;
 mod passkey;
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -29,6 +31,9 @@ use next::Next;
 
 const CODE: &str = "/sign-in/code";
 const ENROL: &str = "/sign-in/enrol";
+
+/// How long somebody who is turned away waits for the answer while too many sign in.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The routes of signing in and out.
 pub fn routes() -> Vec<Route> {
@@ -98,7 +103,13 @@ async fn submit(
         Ok(Step::Done(begun)) => signed_in(&web, former, &begun, next.redirect()).await,
         Ok(Step::Code { ticket, .. }) => code::ask(&web, &host, &ticket, &next),
         Ok(Step::Enrol { ticket, enrolment, .. }) => enrol::ask(&web, &host, &ticket, &enrolment, &next),
-        Err(error) => refused(&web, &host, &form.name, &next, error),
+        Err(error) => {
+            if matches!(error, SignInError::Busy) {
+                // Whoever asks again at once gains nothing over who waits, and keeps no processor busy.
+                web.clock.sleep(BUSY_PAUSE).await;
+            }
+            refused(&web, &host, &form.name, &next, error)
+        }
     }
 }
 
