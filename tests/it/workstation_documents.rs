@@ -75,8 +75,11 @@ async fn the_discovery_document_tells_strangers_no_more_than_they_need() {
     let (tag, document) = desk.workstations.discovery();
     let text = serde_json::to_string(&document).unwrap();
     assert!(text.len() < 1024, "it is small");
+    // Without what is random, where three letters are found by chance.
+    let sha256 = document.authority.as_ref().map(|authority| authority.sha256.clone()).unwrap();
+    let said = text.replace(&document.appliance.id, "").replace(&sha256, "");
     for hidden in [env!("CARGO_PKG_VERSION"), "ada", "crm", "sql.example.com"] {
-        assert!(!text.contains(hidden), "{hidden}");
+        assert!(!said.contains(hidden), "{hidden}");
     }
     assert_eq!(document.appliance.id, desk.workstations.appliance_id().to_string());
     assert_eq!(document.authority.as_ref().map(|authority| authority.sha256.len()), Some(64));
