@@ -63,7 +63,7 @@ proptest! {
         for (file, lines) in [
             (udl(&connection).unwrap(), 3),
             (dsn(&connection).unwrap(), 8),
-            (registry(&connection).unwrap(), 13),
+            (registry(&connection).unwrap(), 14),
             (powershell(&connection).unwrap(), 16),
         ] {
             let text = if file.content.starts_with(b"\xff\xfe") { from_utf16(&file.content) } else { String::from_utf8(file.content).unwrap() };
@@ -103,7 +103,12 @@ fn a_registry_file_names_the_source_once_and_describes_it_once() {
     let text = from_utf16(&registry(&connection("a\\b]", "ada")).unwrap().content);
     assert!(text.starts_with("Windows Registry Editor Version 5.00\r\n\r\n"));
     assert!(text.contains("ODBC.INI\\ODBC Data Sources]\r\n\"Gatehouse a-b-\"=\"ODBC Driver 18 for SQL Server\"\r\n"));
-    assert!(text.contains("\\ODBC.INI\\Gatehouse a-b-]\r\n"));
+    let source = text.split_once("\\ODBC.INI\\Gatehouse a-b-]\r\n").unwrap().1;
+    // What Windows loads is a file; the driver's name is no file.
+    let library = source.lines().find_map(|line| line.strip_prefix("\"Driver\"=")).unwrap();
+    let library = serde_json::from_str::<String>(library).unwrap();
+    assert_eq!(library, r"C:\Windows\System32\msodbcsql18.dll");
+    assert_eq!(text.lines().filter(|line| line.starts_with("; ")).count(), 1);
     assert!(text.contains("\"Database\"=\"a\\\\b]\"\r\n\"LastUser\"=\"ada\"\r\n\"Encrypt\"=\"Strict\"\r\n"));
 }
 
