@@ -5,7 +5,7 @@
 //! head, so that the gap stays visible for ever.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::AuditError;
@@ -162,8 +162,8 @@ fn set_aside(path: &Path, from: u64) -> io::Result<String> {
         number += 1;
     };
     let aside = path.with_file_name(&kept);
-    std::fs::write(&aside, rest)?;
-    File::open(&aside)?.sync_all()?;
+    let mut copy = File::create(&aside)?;
+    copy.write_all(rest).and_then(|()| copy.sync_all())?;
     segment::sync_folder(path.parent())?;
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(from)?;

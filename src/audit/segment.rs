@@ -107,11 +107,7 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// Syncs the entries of a folder.
 pub(super) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(folder) = folder {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    folder.map_or(Ok(()), crate::platform::files::sync_folder)
 }
 
 /// Whether the open file is still the one that `path` names.

@@ -61,7 +61,7 @@ impl Folder {
     fn of(settings: &Settings) -> anyhow::Result<Self> {
         if let Some(path) = &settings.data_dir {
             files::private_folder(path).context("the demonstration needs a folder of its own")?;
-            return Ok(Self { path: std::fs::canonicalize(path)?, temporary: false });
+            return Ok(Self { path: std::path::absolute(path)?, temporary: false });
         }
         let path = std::env::temp_dir().join(format!("gatehouse-demo-{}", uuid::Uuid::new_v4().simple()));
         Ok(Self { path, temporary: true })

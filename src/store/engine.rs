@@ -35,7 +35,8 @@ impl Engine {
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         let sled = open_sled(folder)?;
         let path = folder.join(LOG);
-        let log = File::open(&path).map_err(file_error("open", &path))?;
+        // For writing, although nothing is written: Windows syncs no file that was opened for reading.
+        let log = File::options().write(true).open(&path).map_err(file_error("open", &path))?;
         sync_folder(folder)?;
         sync_parent(folder)?;
         let engine = Self { sled, log, applying: RwLock::new(()) };

@@ -27,9 +27,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Syncs a folder's entries.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    #[cfg(unix)]
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(file_error("sync", path))?;
-    Ok(())
+    crate::platform::files::sync_folder(path).map_err(file_error("sync", path))
 }
 
 /// Syncs the entry of `path` in its folder.

@@ -1,6 +1,6 @@
 //! The command line's end of the socket. Blocks: a command has nothing else to do.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,14 +43,12 @@ impl Client {
     /// Asks, and waits at most `limit` for the answer; `None` when no appliance runs.
     pub fn ask(&self, request: &ControlRequest, limit: Duration) -> Result<Option<ControlResponse>, ControlError> {
         let failed = |source| ControlError::Socket { socket: self.socket.clone(), source };
-        let Some(mut stream) = transport::connect(&self.socket, limit).map_err(failed)? else { return Ok(None) };
-        let mut line = serde_json::to_vec(request).map_err(|_| ControlError::Strange)?;
+        let mut line = zeroize::Zeroizing::new(serde_json::to_vec(request).map_err(|_| ControlError::Strange)?);
         line.push(b'\n');
-        stream.write_all(&line).map_err(failed)?;
-        zeroize::Zeroize::zeroize(&mut line);
-        let limit = u64::try_from(RESPONSE_LIMIT).unwrap_or(u64::MAX);
-        let mut answer = zeroize::Zeroizing::new(Vec::new());
-        BufReader::new(stream).take(limit).read_until(b'\n', &mut answer).map_err(failed)?;
+        let most = u64::try_from(RESPONSE_LIMIT).unwrap_or(u64::MAX);
+        let Some(answer) = transport::exchange(&self.socket, &line, most, limit).map_err(failed)? else {
+            return Ok(None);
+        };
         match serde_json::from_slice(&answer).map_err(|_| ControlError::Strange)? {
             ControlResponse::Refused(refusal) => Err(refusal.into()),
             response => Ok(Some(response)),

@@ -2,7 +2,7 @@
 //!
 //! Who may open the data folder may administer: the folder is the appliance's user's alone (0700), the socket too
 //! (0600), and the peer's user must be that user or root. One request and one answer a connection, each one line of
-//! JSON within a limit. How the socket is made and opened is `transport`'s.
+//! JSON within a limit. How the socket is made and opened, and what takes its place on Windows, is `transport`'s.
 
 pub mod client;
 mod server;

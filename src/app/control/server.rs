@@ -1,12 +1,11 @@
 //! The appliance's end of the socket.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::{ControlRequest, ControlResponse, REQUEST_LIMIT, transport};
@@ -29,10 +28,7 @@ pub trait Life: Send + Sync + 'static {
 
 /// The bound socket.
 #[derive(Debug)]
-pub struct Control {
-    path: PathBuf,
-    listener: UnixListener,
-}
+pub struct Control(transport::Listener);
 
 struct Service {
     admin: Admin,
@@ -43,12 +39,11 @@ struct Service {
 impl Control {
     /// Binds the socket of a data folder. Needs the runtime.
     pub fn bind(data_dir: &Path) -> io::Result<Self> {
-        let path = Layout::of(data_dir).control_socket();
-        Ok(Self { listener: transport::bind(&path)?, path })
+        transport::Listener::bind(Layout::of(data_dir).control_socket()).map(Self)
     }
 
     /// Answers until the tasks are told to stop; then the socket is removed.
-    pub async fn serve(self, admin: Admin, life: Arc<dyn Life>, clock: Arc<dyn Clock>, tasks: Tasks) {
+    pub async fn serve(mut self, admin: Admin, life: Arc<dyn Life>, clock: Arc<dyn Clock>, tasks: Tasks) {
         let service = Arc::new(Service { admin, life, clock });
         let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
         let stopping = tasks.stopping();
@@ -56,10 +51,10 @@ impl Control {
         loop {
             let accepted = tokio::select! {
                 () = &mut stopping => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.0.accept() => accepted,
             };
             let stream = match accepted {
-                Ok((stream, _)) => stream,
+                Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "the control socket could not take a connection");
                     service.clock.sleep(AFTER_FAILURE).await;
@@ -75,20 +70,19 @@ impl Control {
                 drop(place);
             });
         }
-        let _ = std::fs::remove_file(&self.path);
+        self.0.remove();
     }
 }
 
 impl Service {
-    async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
+    async fn converse(&self, mut stream: transport::Stream) -> io::Result<()> {
         if !transport::is_trusted(&stream)? {
             tracing::warn!("another user tried the control socket");
             return Ok(());
         }
-        let (reader, mut writer) = stream.split();
         let limit = u64::try_from(REQUEST_LIMIT).unwrap_or(u64::MAX);
         let mut line = zeroize::Zeroizing::new(Vec::new());
-        let mut reader = BufReader::new(reader.take(limit));
+        let mut reader = BufReader::new((&mut stream).take(limit));
         match within(&*self.clock, TO_ASK, reader.read_until(b'\n', &mut line)).await {
             Ok(read) => read?,
             Err(_) => return Ok(()),
@@ -96,8 +90,8 @@ impl Service {
         let response = self.answer(&line).await;
         let mut answer = zeroize::Zeroizing::new(serde_json::to_vec(&response).map_err(io::Error::other)?);
         answer.push(b'\n');
-        writer.write_all(&answer).await?;
-        writer.shutdown().await
+        stream.write_all(&answer).await?;
+        transport::finish(stream, &*self.clock).await
     }
 
     async fn answer(&self, line: &[u8]) -> ControlResponse {

@@ -96,6 +96,7 @@ impl Guard {
     }
 }
 
+#[cfg(target_os = "linux")]
 const READERS: usize = 2;
 
 #[cfg(test)]
