@@ -12,7 +12,7 @@ use super::client::Client;
 use super::feed::{Feed, Now, Standing};
 use super::kept::{Folder, Known};
 use super::local::guard::Guard;
-use super::local::{self, Rooms, Shared};
+use super::local::{self, Rooms, Shared, Way};
 use super::status::Status;
 use crate::platform::{Clock, Pool, Tasks};
 use crate::upstream::Dialer;
@@ -93,8 +93,7 @@ impl Connector {
             guard,
             access: access.clone(),
             now: now.clone(),
-            dialer,
-            pin: known.pin,
+            way: Way::new(known.place.clone(), known.pin, dialer, Arc::clone(&clock)),
             place: known.place,
             tasks: tasks.clone(),
             sessions,

@@ -27,18 +27,30 @@ use crate::wire::{self, CertificateFacts, PacketReader, PacketWriter, PreLoginTu
 
 /// Connects to `target`, up to and including PRELOGIN and TLS, within the dialer's limit.
 pub async fn connect(target: &Target, ask: &Ask, dialer: &Dialer) -> Result<Leg, ConnectError> {
-    attempt(target, ask, dialer, Purpose::Connect).await
+    attempt(target, ask, dialer, Purpose::Connect, Ways::Both).await
+}
+
+/// The same where nothing but TDS 8.0 makes sense: at a port that is HTTPS's, too. Whoever does not agree on it there is sent
+/// nothing more, and in particular no PRELOGIN in clear.
+pub async fn connect_strict(target: &Target, ask: &Ask, dialer: &Dialer) -> Result<Leg, ConnectError> {
+    attempt(target, ask, dialer, Purpose::Connect, Ways::Strict).await
 }
 
 /// What `target` shows, believed or not: [`Met::verdict`] says which. Nothing is ever signed in.
 pub async fn probe(target: &Target, dialer: &Dialer) -> Result<Met, ConnectError> {
-    let leg = attempt(target, &Ask::default(), dialer, Purpose::Probe).await?;
+    let leg = attempt(target, &Ask::default(), dialer, Purpose::Probe, Ways::Both).await?;
     Ok(leg.met)
 }
 
-async fn attempt(target: &Target, ask: &Ask, dialer: &Dialer, purpose: Purpose) -> Result<Leg, ConnectError> {
+async fn attempt(
+    target: &Target,
+    ask: &Ask,
+    dialer: &Dialer,
+    purpose: Purpose,
+    ways: Ways,
+) -> Result<Leg, ConnectError> {
     let stage = Mutex::new(Stage::Resolve);
-    let work = Attempt { target, ask, dialer, purpose, stage: &stage };
+    let work = Attempt { target, ask, dialer, purpose, ways, stage: &stage };
     match within(&*dialer.clock, dialer.limit, work.run()).await {
         Ok(outcome) => outcome,
         Err(_) => Err(ConnectError::TimedOut(*stage.lock().unwrap_or_else(PoisonError::into_inner))),
@@ -50,7 +62,17 @@ struct Attempt<'a> {
     ask: &'a Ask,
     dialer: &'a Dialer,
     purpose: Purpose,
+    ways: Ways,
     stage: &'a Mutex<Stage>,
+}
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    /// TDS 8.0, and TDS 7.x where that is not offered.
+    Both,
+    /// TDS 8.0.
+    Strict,
 }
 
 /// How a try of TDS 8.0 can end short of success.
@@ -64,6 +86,10 @@ enum Strict {
 impl Attempt<'_> {
     async fn run(&self) -> Result<Leg, ConnectError> {
         let addresses = dial::addresses(&*self.dialer.resolver, &self.target.host, self.target.port).await?;
+        if self.ways == Ways::Strict {
+            let failed = |(Strict::NotOffered(error) | Strict::Failed(error))| error;
+            return self.strict(&addresses).await.map_err(failed);
+        }
         let known = self.dialer.known(self.target);
         if known == Some(Speaks::Tunnel) {
             match self.tunnel(&addresses).await {

@@ -11,7 +11,7 @@ pub mod met;
 pub mod target;
 mod verify;
 
-pub use connect::{connect, probe};
+pub use connect::{connect, connect_strict, probe};
 pub use dialer::Dialer;
 pub use error::ConnectError;
 pub use leg::{Ask, Leg, LegStream};

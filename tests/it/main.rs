@@ -31,6 +31,7 @@ mod connection_strings;
 mod connector;
 mod connector_device;
 mod connector_program;
+mod connector_ways;
 mod consent_browser;
 mod dependencies;
 mod dial;

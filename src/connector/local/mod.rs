@@ -6,6 +6,7 @@
 //! | [`guard`], [`proc_net`] | whose program it is: nobody else's on this machine is let in |
 //! | `greet`, `certificate` | PRELOGIN, and TLS for those that insist |
 //! | `serve` | the way of one connection, from its first byte to its last |
+//! | `way` | by which port to the gateway |
 //! | `refusal` | every way to say no |
 
 mod certificate;
@@ -14,6 +15,7 @@ pub mod guard;
 pub mod proc_net;
 mod refusal;
 mod serve;
+mod way;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -25,11 +27,11 @@ use tokio::sync::{Semaphore, watch};
 
 use self::certificate::OwnCertificate;
 use self::guard::Guard;
+pub(super) use self::way::Way;
 use super::access::Access;
 use super::feed::Now;
-use super::pin::{Pin, Place};
+use super::pin::Place;
 use crate::platform::{Clock, Tasks};
-use crate::upstream::Dialer;
 
 /// What a connection needs on its way.
 pub(super) struct Shared {
@@ -37,8 +39,7 @@ pub(super) struct Shared {
     pub guard: Guard,
     pub access: Access,
     pub now: watch::Receiver<Now>,
-    pub dialer: Dialer,
-    pub pin: Pin,
+    pub way: Way,
     pub place: Place,
     pub tasks: Tasks,
     /// How many are connected.

@@ -15,6 +15,7 @@ use zeroize::Zeroize as _;
 use super::greet::{Greeted, NoLogin, Stream, greet};
 use super::guard::Peer;
 use super::refusal::Refusal;
+use super::way::NoWay;
 use super::{GATEWAY_FIRST, Shared};
 use crate::connector::access::NoAccess;
 use crate::connector::feed::Standing;
@@ -24,7 +25,7 @@ use crate::platform::clock::within;
 use crate::tds::login7::{FedAuthLibrary, OptionFlags3};
 use crate::tds::proxy::{Answer, Asked, Replacement, for_server, understand};
 use crate::tds::{Login7, PacketType, PreLogin, TdsVersion};
-use crate::upstream::{Ask, ConnectError, LegStream, Target, connect};
+use crate::upstream::{Ask, LegStream};
 use crate::wire::relay::{Counters, End, Relay};
 use crate::wire::{Message, PacketReader, PacketWriter, farewell};
 use crate::workstation::documents::{Config, DatabasePart};
@@ -143,14 +144,9 @@ async fn dial(shared: &Shared, prelogin: &PreLogin, login: &Login7, fed_auth: bo
         NoAccess::Ended(why) => Refusal::SignedOut(why),
         NoAccess::Trouble(why) => Refusal::NotConnected(why),
     })?;
-    let target = Target {
-        tls: shared.pin.rule(),
-        certificate_name: database.trust.certificate_name.clone(),
-        ..Target::new(database.host.as_str(), database.port)
-    };
     let PreLogin { version, trace_id, thread_id, mars, .. } = *prelogin;
     let ask = Ask { mars: mars == Some(true), version, trace_id, thread_id };
-    let leg = connect(&target, &ask, &shared.dialer).await.map_err(|error| not_connected(&error))?;
+    let leg = shared.way.connect(database, &ask).await.map_err(not_connected)?;
     let user = match (&document.account.device, shared.access.is_device()) {
         (Some(device), true) => device,
         _ => &document.account.name,
@@ -204,12 +200,10 @@ fn choose<'a>(document: &'a Config, wanted: &str) -> Option<&'a DatabasePart> {
     named.or_else(|| document.databases.first())
 }
 
-fn not_connected(error: &ConnectError) -> Refusal {
-    Refusal::NotConnected(match error {
-        ConnectError::Certificate(_) => {
-            "its certificate is not by the authority that was believed when you signed in".to_owned()
-        }
-        other => other.to_string(),
+fn not_connected(no: NoWay) -> Refusal {
+    Refusal::NotConnected(match no {
+        NoWay::Disbelieved => "its certificate is not by the authority that was believed when you signed in".to_owned(),
+        NoWay::NotReached(why) => why,
     })
 }
 

@@ -31,7 +31,11 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start() -> Self {
-        let house = TestAppliance::start().await;
+        Self::before(TestAppliance::start().await)
+    }
+
+    /// Before this one.
+    pub fn before(house: TestAppliance) -> Self {
         let port = house.sql().port();
         Self { house, port, folder: tempfile::tempdir().unwrap(), clock: SystemClock::new() }
     }
