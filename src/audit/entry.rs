@@ -86,6 +86,11 @@ impl Entry {
         }
     }
 
+    /// Its action's dotted name.
+    pub fn action(&self) -> &'static str {
+        self.action
+    }
+
     /// What it was done to.
     pub fn subject(mut self, subject: impl std::fmt::Display) -> Self {
         self.subject = Some(cut(&subject.to_string()));

@@ -278,7 +278,7 @@ impl Identity {
         self.record_bounded(entry.detail("agent", &origin.agent), true, origin.peer).await
     }
 
-    /// Records an entry; one that costs its sender nothing only once a minute, with the count of those before it.
+    /// Records an entry; one that costs its sender nothing only once a minute for its action, with the count of those before it.
     pub(in crate::identity) async fn record_bounded(
         &self,
         mut entry: Entry,
@@ -286,7 +286,7 @@ impl Identity {
         peer: IpAddr,
     ) -> Result<(), IdentityError> {
         if cheap {
-            match self.inner.web.refusals.to_write(peer, self.inner.clock.monotonic()) {
+            match self.inner.web.refusals.to_write(entry.action(), peer, self.inner.clock.monotonic()) {
                 None => return Ok(()),
                 Some(0) => {}
                 Some(unwritten) => entry = entry.detail("repeated", unwritten),
