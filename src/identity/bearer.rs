@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Identity;
 use super::error::SignInError;
 use super::generated::Kind;
-use crate::audit::Actor;
+use crate::audit::{Actor, Entry, Outcome};
 use crate::domain::{DeviceId, Principal, Scope, Scopes, Secret};
 
 /// A program that came with a token.
@@ -29,9 +29,24 @@ impl Caller {
 impl Identity {
     /// Who comes with this bearer's token, if it is for `needed`: an OAuth access token, an API token, or a device's secret.
     /// A SQL pass opens databases alone. Address rules are the gateway's; a device's networks count here, too.
+    ///
+    /// A refusal is written down: with the account that the token is of, where there is one.
     pub async fn bearer(&self, token: &Secret, needed: Scope, peer: IpAddr) -> Result<Caller, SignInError> {
         let kind = Kind::of(token.expose()).filter(|kind| matches!(kind, Kind::Access | Kind::Token | Kind::Device));
-        let (found, suspect) = self.found(kind.unwrap_or(Kind::Token), None, token, peer)?;
+        let kind = kind.unwrap_or(Kind::Token);
+        let outcome = self.by_bearer(kind, token, needed, peer).await;
+        if let Err(error) = &outcome {
+            let found = self.find(kind, None, token).ok().flatten();
+            let claimed = found.map(|found| found.account.name.to_string());
+            let entry = Entry::new(Actor::Anonymous { claimed }, "api.sign-in").outcome(Outcome::Refused);
+            let entry = entry.reason(error.audit_reason()).side(error.side()).peer(peer);
+            self.record_bounded(entry.detail("scope", needed.as_str()), true, peer).await?;
+        }
+        outcome
+    }
+
+    async fn by_bearer(&self, kind: Kind, token: &Secret, needed: Scope, peer: IpAddr) -> Result<Caller, SignInError> {
+        let (found, suspect) = self.found(kind, None, token, peer)?;
         if !found.scopes.contains(needed) {
             return Err(SignInError::Scope);
         }

@@ -184,7 +184,7 @@ impl Identity {
     }
 
     /// What a generated secret belongs to, if it goes with the name.
-    fn find(&self, kind: Kind, name: Option<&str>, secret: &Secret) -> Result<Option<Found>, StoreError> {
+    pub(super) fn find(&self, kind: Kind, name: Option<&str>, secret: &Secret) -> Result<Option<Found>, StoreError> {
         let (store, hash) = (&self.inner.store, self.secret_hash(kind, secret));
         let found = if kind == Kind::Access { self.find_program(hash)? } else { self.find_owner(hash)? };
         let Some(Owned { account, credential, expires, device, scopes, renewed }) = found else { return Ok(None) };

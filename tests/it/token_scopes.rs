@@ -64,3 +64,44 @@ async fn a_token_ends_with_its_time_and_its_account() {
     house.wait(3600);
     assert!(matches!(house.identity().bearer(&token, Scope::AdminRead, HERE).await, Err(SignInError::Expired)));
 }
+
+#[tokio::test]
+async fn each_refused_bearer_is_in_the_audit_with_its_account_and_without_its_token() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    let token = token(&house, ada.id, &[Scope::AdminRead]).await;
+    let (device, bound) = house.identity().add_device(&Actor::Console, name("desk-1"), ada.id).await.unwrap();
+    house.identity().bind_device(&Actor::Console, device.id, vec!["192.0.2.0/24".parse().unwrap()]).await.unwrap();
+    let made_up = Secret::new(format!("ght_{}", "0".repeat(43)));
+    let refused = async |secret: &Secret| {
+        house.wait(60);
+        house.identity().bearer(secret, Scope::WorkstationConfig, THERE).await.unwrap_err();
+    };
+    refused(&made_up).await;
+    refused(&token).await;
+    refused(&bound).await;
+    house.identity().alter_account(&Actor::Console, ada.id, gatehouse::identity::Alteration::Disable).await.unwrap();
+    house.wait(60);
+    house.identity().bearer(&token, Scope::AdminRead, THERE).await.unwrap_err();
+    house.identity().alter_account(&Actor::Console, ada.id, gatehouse::identity::Alteration::Enable).await.unwrap();
+    house.wait(3600);
+    for _ in 0..3 {
+        house.identity().bearer(&token, Scope::AdminRead, THERE).await.unwrap_err();
+    }
+    let entries: Vec<_> = house.audited().into_iter().filter(|entry| entry["action"] == "api.sign-in").collect();
+    let told = entries.iter().map(|entry| (entry["reason"].as_str().unwrap(), entry["actor"]["claimed"].as_str()));
+    let expected = [
+        ("wrong-secret", None),
+        ("scope-missing", Some("ada")),
+        ("address-not-allowed", Some("ada")),
+        ("account-disabled", Some("ada")),
+        ("expired", Some("ada")),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    for entry in &entries {
+        assert_eq!((&entry["outcome"], &entry["peer"]), (&"refused".into(), &THERE.to_string().into()));
+        for secret in [&made_up, &token, &bound] {
+            assert!(!entry.to_string().contains(secret.expose()));
+        }
+    }
+}
