@@ -157,21 +157,24 @@ impl Identity {
         Ok(())
     }
 
-    /// Whose password a link sets; nobody's when it counts no more.
-    pub fn reset_link(&self, link: &Secret) -> Result<Option<Name>, IdentityError> {
-        Ok(self.of_link(link)?.map(|(_, account)| account.name))
+    /// Whose password a link sets, told to who opens it. One that counts no more is written down here as it is where it is used.
+    pub async fn reset_link(&self, link: &Secret, origin: &Origin) -> Result<Name, IdentityError> {
+        match self.of_link(link)? {
+            Some((_, account)) => Ok(account.name),
+            None => self.no_link(origin).await,
+        }
+    }
+
+    async fn no_link<T>(&self, origin: &Origin) -> Result<T, IdentityError> {
+        let entry = Entry::new(Actor::Anonymous { claimed: None }, "account.password-reset").outcome(Outcome::Refused);
+        let entry = entry.reason("no such link, or one that counts no more").side(Side::Workstation);
+        self.record_bounded(entry.peer(origin.peer).detail("agent", &origin.agent), true, origin.peer).await?;
+        Err(IdentityError::NoLink)
     }
 
     /// Sets the password by a link, which counts no more then. Everything that the account has signed in ends. Nobody is signed in.
     pub async fn reset_password(&self, link: &Secret, new: Secret, origin: &Origin) -> Result<Name, IdentityError> {
-        let Some((hash, account)) = self.of_link(link)? else {
-            let entry = Entry::new(Actor::Anonymous { claimed: None }, "account.password-reset")
-                .outcome(Outcome::Refused)
-                .reason("no such link, or one that counts no more")
-                .side(Side::Workstation);
-            self.record_bounded(entry.peer(origin.peer), true, origin.peer).await?;
-            return Err(IdentityError::NoLink);
-        };
+        let Some((hash, account)) = self.of_link(link)? else { return self.no_link(origin).await };
         let record = self.hashed(new, &account.name).await?;
         let (id, generation, now) = (account.id, account.generation, self.inner.clock.now());
         let reset = move |state: &mut Change<'_>| {
@@ -191,7 +194,10 @@ impl Identity {
             let actor = Actor::Anonymous { claimed: Some(name.to_string()) };
             Entry::new(actor, "account.password-reset").subject(name.as_str()).peer(origin.peer)
         };
-        let name: Name = self.change(reset, entry).await?;
+        let name: Name = match self.change(reset, entry).await {
+            Err(IdentityError::NoLink) => return self.no_link(origin).await,
+            done => done?,
+        };
         self.inner.memory.forget(id);
         self.publish(Event::AccountChanged(id));
         Ok(name)

@@ -34,6 +34,8 @@ pub struct Problem {
     challenge: Option<&'static str>,
     /// The code of RFC 6749 5.2, for the programs that OAuth is for.
     oauth: Option<&'static str>,
+    /// Whether whoever refused it has written it down.
+    is_recorded: bool,
 }
 
 /// The document of RFC 6749 5.2.
@@ -66,7 +68,15 @@ struct ProblemPage<'a> {
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, title, detail: detail.into(), retry_after: None, challenge: None, oauth: None }
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            retry_after: None,
+            challenge: None,
+            oauth: None,
+            is_recorded: false,
+        }
     }
 
     /// Its status.
@@ -77,10 +87,15 @@ impl Problem {
     /// Whether what was sent cannot even be read, or came from another site: no page of this appliance sends that.
     fn is_malformed(&self) -> bool {
         // What OAuth refuses reads well, and is recorded where it is refused.
-        if self.oauth.is_some_and(|code| code != "invalid_request") {
+        if self.is_recorded || self.oauth.is_some_and(|code| code != "invalid_request") {
             return false;
         }
-        let unreadable = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE];
+        let unreadable = [
+            StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ];
         unreadable.contains(&self.status) || self.title == FOREIGN
     }
 
@@ -226,6 +241,11 @@ impl Problem {
         Self { oauth: Some("invalid_request"), ..self }
     }
 
+    /// The same, which stands in the audit already.
+    pub fn recorded(self) -> Self {
+        Self { is_recorded: true, ..self }
+    }
+
     /// By whose side an error is on: told to its own, hidden where it is the appliance's.
     fn by_side(error: &dyn std::error::Error, side: Side) -> Self {
         if side == Side::Appliance { Self::internal(error) } else { Self::unprocessable(sentence(&error.to_string())) }
@@ -351,11 +371,10 @@ impl IntoResponse for Problem {
 pub async fn finish(State(web): State<Web>, request: RequestId, asked: Request, next: Next) -> Response {
     let page = wants_page(asked.headers());
     let origin = caller::origin(&web, asked.extensions(), asked.headers());
-    let method = asked.method().clone();
     let path = routes::matched(&asked).unwrap_or("").to_owned();
     let mut response = next.run(asked).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    if problem.is_malformed() && !method.is_safe() {
+    if problem.is_malformed() {
         // What cannot be recorded is refused all the same.
         if let Err(error) = web.identity.record_malformed(&path, problem.title, &origin).await {
             tracing::warn!(%error, "a malformed request could not be recorded");

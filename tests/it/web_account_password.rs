@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use gatehouse::audit::Actor;
 use gatehouse::domain::Role;
 
-use crate::support::house::{House, OTHER_PASSWORD, PASSWORD};
+use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD};
 use crate::support::pages::{Answer, Pages, Tab};
 
 const CHANGE: &str = "/account/password";
@@ -108,6 +108,10 @@ async fn a_link_that_is_made_up_or_past_its_time_tells_nothing() {
         let told = page.text().split("Request <code>").next().unwrap();
         assert!(told.contains("counts no more") && !told.contains(">ada"), "{told}");
     }
+    let refused =
+        |entry: &serde_json::Value| entry["action"] == "account.password-reset" && entry["outcome"] == "refused";
+    let written: Vec<_> = house.audited().into_iter().filter(refused).collect();
+    assert_eq!((written.len(), written[0]["peer"].as_str()), (1, Some(HERE.to_string().as_str())), "of a minute, one");
 }
 
 #[tokio::test]

@@ -332,8 +332,110 @@ async fn the_token_endpoint_says_what_is_wrong_in_the_codes_of_the_rfc() {
         .map(|entry| (entry["action"].clone(), entry["details"]["repeated"].clone()))
         .collect();
     let nothing = serde_json::Value::Null;
-    let expected = [("web.malformed", nothing.clone()), ("oauth.refused", nothing), ("oauth.refused", "1".into())];
+    let expected = [("web.malformed", nothing.clone()), ("oauth.refused", nothing), ("oauth.refused", "4".into())];
     assert_eq!(refusals, expected.map(|(action, repeated)| (action.into(), repeated)), "of each, one of a minute");
+}
+
+/// The refusals in the audit: each with its action and reason.
+fn refusals(house: &House) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let refused = house.audited().into_iter().filter(|entry| entry["outcome"] == "refused");
+    refused.map(|entry| (text(&entry["action"]), text(&entry["reason"]))).collect()
+}
+
+#[tokio::test]
+async fn each_refusal_is_in_the_audit_once_and_a_question_that_comes_again_is_none() {
+    let (house, _pages, mut tab, mut program) = open().await;
+    let forms: [(&str, Fields<'_>, &str); 6] = [
+        ("/oauth/token", &[("grant_type", "password"), ("username", "ada"), ("password", "x")], "grant type"),
+        (
+            "/oauth/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("client_id", "nobody"),
+                ("code", "x"),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", VERIFIER),
+            ],
+            "not registered",
+        ),
+        (
+            "/oauth/token",
+            &[("grant_type", "refresh_token"), ("client_id", CONNECTOR), ("refresh_token", "x")],
+            "not a refresh token",
+        ),
+        ("/oauth/device_authorization", &[("client_id", "nobody")], "not registered"),
+        ("/oauth/device_authorization", &[("client_id", CONNECTOR), ("scope", "admin.read")], "scope"),
+        ("/oauth/revoke", &[("client_id", "nobody"), ("token", "x")], "not registered"),
+    ];
+    for (path, form, _) in forms {
+        house.wait(60);
+        assert_eq!(program.post(path, form).await.status, StatusCode::BAD_REQUEST, "{form:?}");
+    }
+    let pages = [
+        ("client_id", "nobody", "not registered"),
+        ("redirect_uri", "https://evil.example/", "redirect"),
+        ("scope", "admin.write", "scope"),
+    ];
+    for (name, value, _) in pages {
+        house.wait(60);
+        tab.get(&page(&[(name, value)])).await;
+    }
+    let reasons = forms.map(|(.., reason)| reason).into_iter().chain(pages.map(|(.., reason)| reason));
+    let written = refusals(&house);
+    assert_eq!(written.len(), 9, "{written:?}");
+    for ((action, told), reason) in written.iter().zip(reasons) {
+        assert!(action == "oauth.refused" && told.contains(reason), "{action}: {told}, and not {reason}");
+    }
+    assert!(house.audited().iter().any(|entry| entry["action"] == "oauth.refused" && entry["actor"]["name"] == "ada"));
+
+    house.wait(60);
+    let begun = program.post("/oauth/device_authorization", &[("client_id", CONNECTOR)]).await.json();
+    let device_code = begun["device_code"].as_str().unwrap();
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", CONNECTOR),
+        ("device_code", device_code),
+    ];
+    is_refused(&program.post("/oauth/token", &form).await, 400, "authorization_pending");
+    is_refused(&program.post("/oauth/token", &form).await, 400, "slow_down");
+    assert_eq!(refusals(&house).len(), 9);
+}
+
+#[tokio::test]
+async fn wrong_user_codes_and_their_throttling_are_in_the_audit() {
+    let (house, _pages, mut tab, _) = open().await;
+    let mut wrong = 0;
+    while tab.post("/device", &[("user_code", "BCDF-GHJK")]).await.status == StatusCode::UNPROCESSABLE_ENTITY {
+        wrong += 1;
+        assert!(wrong < 100, "nobody types on for ever");
+    }
+    assert_eq!(
+        tab.post("/device/answer", &[("user_code", "BCDF-GHJK"), ("answer", "allow")]).await.status.as_u16(),
+        429
+    );
+    let mut expected = vec![("oauth.user-code".to_owned(), "wrong-code".to_owned()); wrong];
+    expected.push(("oauth.user-code".to_owned(), "throttled".to_owned()));
+    assert_eq!(refusals(&house), expected, "throttled tries cost nothing: one of a minute is written");
+    assert!(house.audited().iter().all(|entry| !entry.to_string().contains("BCDF")));
+}
+
+#[tokio::test]
+async fn an_account_that_is_disabled_between_the_yes_and_the_exchange_is_refused_and_that_is_written_down() {
+    let (house, _pages, mut tab, mut program) = open().await;
+    let begun = program.post("/oauth/device_authorization", &[("client_id", CONNECTOR)]).await.json();
+    let user_code = begun["user_code"].as_str().unwrap();
+    tab.post("/device/answer", &[("user_code", user_code), ("answer", "allow")]).await.leads_to();
+    let ada = house.identity().account("ada").unwrap().id;
+    house.identity().alter_account(&Actor::Console, ada, gatehouse::identity::Alteration::Disable).await.unwrap();
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", CONNECTOR),
+        ("device_code", begun["device_code"].as_str().unwrap()),
+    ];
+    is_refused(&program.post("/oauth/token", &form).await, 400, "invalid_grant");
+    let why = "the account or the client has changed since the person's yes";
+    assert_eq!(refusals(&house), [("oauth.refused".to_owned(), why.to_owned())]);
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ async fn the_configuration_is_told_to_who_has_a_token_for_it_and_kept_by_nobody(
     let cookie = pages.signed_in(&house, "ada").await.get(CONFIG).await;
     assert_eq!(cookie.status, StatusCode::UNAUTHORIZED, "a cookie is no token");
     assert_eq!(device.get(&format!("{CONFIG}?wait=soon")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(house.audited().last().unwrap()["action"], "web.malformed", "a broken query is written down");
     let basic = Request::builder().uri(CONFIG).header("authorization", "Basic YTpi").body(Body::empty()).unwrap();
     assert_eq!(device.ask(basic).await.status, StatusCode::UNAUTHORIZED);
 }

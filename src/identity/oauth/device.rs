@@ -12,7 +12,7 @@ use crate::domain::{Scopes, Secret};
 use crate::identity::generated::{self, Kind};
 use crate::identity::records::SecretHash;
 use crate::identity::web::{Origin, Visit};
-use crate::identity::{Identity, IdentityError, sign_in};
+use crate::identity::{Identity, IdentityError, SignInError, sign_in};
 
 /// The answer to a program that begins a device flow.
 #[derive(Debug, Clone)]
@@ -73,14 +73,14 @@ impl Identity {
         visit: &Visit,
         user_code: &str,
     ) -> Result<Option<DeviceRequestView>, OAuthError> {
-        let Some(flow) = self.open_flow(visit, user_code)? else { return Ok(None) };
+        let Some(flow) = self.open_flow(visit, user_code).await? else { return Ok(None) };
         let client = self.client(&flow.client)?;
         Ok(Some(DeviceRequestView { client, scopes: flow.scopes, peer: flow.peer, agent: flow.agent }))
     }
 
     /// The person answers. False where no flow waits for this code any more.
     pub async fn answer_device(&self, visit: &Visit, user_code: &str, allow: bool) -> Result<bool, OAuthError> {
-        let Some(flow) = self.open_flow(visit, user_code)? else { return Ok(false) };
+        let Some(flow) = self.open_flow(visit, user_code).await? else { return Ok(false) };
         let client = self.client(&flow.client)?;
         let (answer, outcome) = match allow {
             true => (Answer::Yes(self.consent(visit, &client, &flow.scopes)), Outcome::Done),
@@ -92,14 +92,19 @@ impl Identity {
         Ok(flows.answer(hash, answer, now))
     }
 
-    fn open_flow(&self, visit: &Visit, user_code: &str) -> Result<Option<Flow>, OAuthError> {
+    async fn open_flow(&self, visit: &Visit, user_code: &str) -> Result<Option<Flow>, OAuthError> {
         let (part, now) = (&self.inner.oauth, self.inner.clock.monotonic());
         let suspect = part.user_codes.suspect(&visit.principal.account.to_string(), ANYWHERE);
-        part.user_codes.attempt(suspect, now).map_err(sign_in::throttled)?;
+        if let Err(wait) = part.user_codes.attempt(suspect, now) {
+            let error = sign_in::throttled(wait);
+            self.record_no_flow(visit, &error).await?;
+            return Err(error.into());
+        }
         let hash = self.user_code_hash(user_code);
         let open = part.flows.lock().unwrap_or_else(PoisonError::into_inner).open(hash, now);
-        if open.is_some() {
-            part.user_codes.succeeded(suspect, now);
+        match &open {
+            Some(_) => part.user_codes.succeeded(suspect, now),
+            None => self.record_no_flow(visit, &SignInError::WrongCode).await?,
         }
         Ok(open)
     }

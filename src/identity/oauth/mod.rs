@@ -14,6 +14,7 @@ mod flows;
 mod pkce;
 mod programs;
 mod redirect;
+mod refused;
 mod tokens;
 
 pub use authorize::{Authorization, AuthorizationRequest, AuthorizeError};

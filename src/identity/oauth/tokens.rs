@@ -85,7 +85,9 @@ impl Identity {
         if consent.client != client.id || promised != redirect_uri || !challenge.is_met_by(verifier) {
             return self.refused(client_id, "the code is bound to another client, address or verifier", origin).await;
         }
-        let Some(account) = self.account_by_id(consent.account)? else { return Err(OAuthError::InvalidGrant) };
+        let Some(account) = self.account_by_id(consent.account)? else {
+            return self.refused(client_id, "the account that gave the code is gone", origin).await;
+        };
         if self.live_web_session(&account, consent.session)?.is_none() {
             return self.refused(client_id, "the session that the code was given in is over", origin).await;
         }
@@ -264,8 +266,14 @@ impl Identity {
         let make = move |state: &mut Change<'_>| programs::let_in(state, &agreed, &name, &from, fresh);
         let peer = origin.peer;
         let entry = |program: &Program| programs::about(Actor::Appliance, "program.let-in", program).peer(peer);
-        let program = self.change(make, entry).await?;
-        Ok(issued(access, refresh, &program))
+        match self.change(make, entry).await {
+            Ok(program) => Ok(issued(access, refresh, &program)),
+            Err(IdentityError::NotActive | IdentityError::NoSuch { .. }) => {
+                self.refused(&consent.client, "the account or the client has changed since the person's yes", origin)
+                    .await
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends a program whose code was presented twice, if it is there.
@@ -277,14 +285,6 @@ impl Identity {
             Ok(_) | Err(IdentityError::NoSuch { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Writes down a refusal that anybody can cause.
-    pub(super) async fn refused<T>(&self, client: &str, why: &'static str, origin: &Origin) -> Result<T, OAuthError> {
-        let entry = Entry::new(Actor::Anonymous { claimed: None }, "oauth.refused").outcome(Outcome::Refused);
-        let entry = entry.reason(why).peer(origin.peer).detail("client", client).detail("agent", &origin.agent);
-        self.record_bounded(entry, true, origin.peer).await?;
-        Err(OAuthError::InvalidGrant)
     }
 
     fn fresh(&self, refresh: &Secret, access: &Secret) -> Fresh {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Issuer, destination, in_words};
 use crate::identity::oauth::{AuthorizationRequest, AuthorizeError, OAuthError};
+use crate::identity::web::{Origin, Visit};
 use crate::web::access::{Access, SignedIn};
 use crate::web::form::{Form, Query};
 use crate::web::page::{self, Frame};
@@ -71,12 +72,13 @@ struct ConsentPage {
 async fn ask(
     State(web): State<Web>,
     SignedIn(visit): SignedIn,
+    origin: Origin,
     issuer: Issuer,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let authorization = match web.identity.authorization(&asked.request()) {
         Ok(authorization) => authorization,
-        Err(error) => return refused(error, asked.state.as_deref(), &issuer),
+        Err(error) => return refused(&web, &visit, &asked, error, &issuer, &origin).await,
     };
     let (destination, source) = destination(&authorization.redirect_uri);
     let page = ConsentPage {
@@ -100,13 +102,14 @@ async fn ask(
 async fn answer(
     State(web): State<Web>,
     SignedIn(visit): SignedIn,
+    origin: Origin,
     issuer: Issuer,
     Form(form): Form<Answered>,
 ) -> Result<Response, Problem> {
     let (choice, asked) = form.split();
     let authorization = match web.identity.authorization(&asked.request()) {
         Ok(authorization) => authorization,
-        Err(error) => return refused(error, asked.state.as_deref(), &issuer),
+        Err(error) => return refused(&web, &visit, &asked, error, &issuer, &origin).await,
     };
     let (to, state) = (authorization.redirect_uri.as_str(), asked.state.as_deref());
     let error = match choice {
@@ -122,11 +125,22 @@ async fn answer(
 }
 
 /// RFC 6749 4.1.2.1: on a page where the client or its address is in doubt, else to that address.
-fn refused(error: AuthorizeError, state: Option<&str>, issuer: &Issuer) -> Result<Response, Problem> {
+async fn refused(
+    web: &Web,
+    visit: &Visit,
+    asked: &Asked,
+    error: AuthorizeError,
+    issuer: &Issuer,
+    origin: &Origin,
+) -> Result<Response, Problem> {
+    let (AuthorizeError::Shown(why) | AuthorizeError::Sent { error: why, .. }) = &error;
+    web.identity.record_oauth_refused(Some(visit), &asked.client_id, why, origin).await?;
     match error {
         AuthorizeError::Shown(error @ OAuthError::Server(_)) => Err(error.into()),
-        AuthorizeError::Shown(error) => Err(Problem::bad_request(sentence(&error.to_string()))),
-        AuthorizeError::Sent { redirect_uri, error } => send_error(&redirect_uri, &error, state, issuer),
+        AuthorizeError::Shown(error) => Err(Problem::bad_request(sentence(&error.to_string())).recorded()),
+        AuthorizeError::Sent { redirect_uri, error } => {
+            send_error(&redirect_uri, &error, asked.state.as_deref(), issuer)
+        }
     }
 }
 

@@ -62,27 +62,32 @@ async fn token(
     headers: HeaderMap,
     form: Result<Form<TokenForm>, Problem>,
 ) -> Result<Response, Problem> {
-    let form = read(&headers, form)?;
+    let form = read(&web, &origin, &headers, form).await?;
+    let client = form.client_id.clone();
+    let issued = recorded(&web, &client, &origin, grant(&web, form, &origin).await).await?;
+    Ok(Json(told(&issued)).into_response())
+}
+
+async fn grant(web: &Web, form: TokenForm, origin: &Origin) -> Result<Issued, OAuthError> {
     let (identity, client) = (&web.identity, form.client_id.as_str());
-    let issued = match form.grant_type.as_str() {
+    match form.grant_type.as_str() {
         "authorization_code" => {
             let code = secret(form.code, "there is no code")?;
             let redirect_uri = form.redirect_uri.ok_or(OAuthError::InvalidRequest("there is no redirect_uri"))?;
             let verifier = form.code_verifier.ok_or(OAuthError::InvalidRequest("there is no code_verifier"))?;
-            identity.exchange_code(client, &code, &redirect_uri, &verifier, &origin).await?
+            identity.exchange_code(client, &code, &redirect_uri, &verifier, origin).await
         }
         "refresh_token" => {
             let refresh = secret(form.refresh_token, "there is no refresh_token")?;
-            identity.refresh(client, &refresh, &origin).await?
+            identity.refresh(client, &refresh, origin).await
         }
         device::GRANT => {
             let code = secret(form.device_code, "there is no device_code")?;
-            identity.exchange_device_code(client, &code, &origin).await?
+            identity.exchange_device_code(client, &code, origin).await
         }
-        "" => return Err(OAuthError::InvalidRequest("there is no grant_type").into()),
-        _ => return Err(OAuthError::UnsupportedGrantType.into()),
-    };
-    Ok(Json(told(&issued)).into_response())
+        "" => Err(OAuthError::InvalidRequest("there is no grant_type")),
+        _ => Err(OAuthError::UnsupportedGrantType),
+    }
 }
 
 fn told(issued: &Issued) -> Value {
@@ -103,8 +108,9 @@ async fn device_authorization(
     headers: HeaderMap,
     form: Result<Form<DeviceForm>, Problem>,
 ) -> Result<Response, Problem> {
-    let form = read(&headers, form)?;
-    let begun = web.identity.begin_device_flow(&form.client_id, form.scope.as_deref(), &origin).await?;
+    let form = read(&web, &origin, &headers, form).await?;
+    let begun = web.identity.begin_device_flow(&form.client_id, form.scope.as_deref(), &origin).await;
+    let begun = recorded(&web, &form.client_id, &origin, begun).await?;
     let page = issuer.at(device::PATH);
     let document = json!({
         "device_code": begun.device_code.expose(),
@@ -120,12 +126,14 @@ async fn device_authorization(
 /// `POST /oauth/revoke` (RFC 7009): what counts no more is no error.
 async fn revoke(
     State(web): State<Web>,
+    origin: Origin,
     headers: HeaderMap,
     form: Result<Form<OneToken>, Problem>,
 ) -> Result<StatusCode, Problem> {
-    let form = read(&headers, form)?;
+    let form = read(&web, &origin, &headers, form).await?;
     let token = secret(form.token, "there is no token")?;
-    web.identity.revoke_oauth_token(&form.client_id, &token).await?;
+    let revoked = web.identity.revoke_oauth_token(&form.client_id, &token).await;
+    recorded(&web, &form.client_id, &origin, revoked).await?;
     Ok(StatusCode::OK)
 }
 
@@ -162,10 +170,26 @@ fn secret(field: Option<Typed>, missing: &'static str) -> Result<Secret, OAuthEr
     field.map(|Typed(secret)| secret).ok_or(OAuthError::InvalidRequest(missing))
 }
 
+/// Writes down what a program is refused. What is no request is malformed, and recorded as that.
+async fn recorded<T>(web: &Web, client: &str, origin: &Origin, outcome: Result<T, OAuthError>) -> Result<T, Problem> {
+    if let Err(error) = &outcome
+        && !matches!(error, OAuthError::InvalidRequest(_))
+    {
+        web.identity.record_oauth_refused(None, client, error, origin).await?;
+    }
+    Ok(outcome?)
+}
+
 /// The form, where it is one, and no client secret came with it: there is no client here that has one.
-fn read<T>(headers: &HeaderMap, form: Result<Form<T>, Problem>) -> Result<T, Problem> {
+async fn read<T>(
+    web: &Web,
+    origin: &Origin,
+    headers: &HeaderMap,
+    form: Result<Form<T>, Problem>,
+) -> Result<T, Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given.and_then(|text| text.split_once(' ')).is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")) {
+        web.identity.record_oauth_refused(None, "", &OAuthError::InvalidClient, origin).await?;
         return Err(Problem::client_sign_in());
     }
     form.map(|Form(form)| form).map_err(Problem::for_oauth)

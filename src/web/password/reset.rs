@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::typed_twice;
-use crate::domain::{Name, Secret};
+use crate::domain::Secret;
 use crate::identity::IdentityError;
 use crate::identity::web::Origin;
 use crate::web::form::{Form, Typed};
@@ -40,8 +40,12 @@ pub(in crate::web) struct ResetForm {
 }
 
 /// `GET /reset/{secret}`
-pub(super) async fn page(State(web): State<Web>, Path(link): Path<String>) -> Result<Response, Problem> {
-    let name = owner(&web, &Secret::new(link))?;
+pub(super) async fn page(
+    State(web): State<Web>,
+    Path(link): Path<String>,
+    origin: Origin,
+) -> Result<Response, Problem> {
+    let name = web.identity.reset_link(&Secret::new(link), &origin).await?;
     let page = ResetPage { frame: Frame::of(&web, None), name: name.as_str(), wrong: None };
     page::show(&page).map(untold)
 }
@@ -55,7 +59,11 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     let link = Secret::new(link);
     let outcome = match typed_twice(form.new.0, &form.again.0) {
-        Ok(new) => web.identity.reset_password(&link, new, &origin).await.map_err(Problem::from),
+        Ok(new) => match web.identity.reset_password(&link, new, &origin).await {
+            // The link itself is what counts no more.
+            Err(error @ IdentityError::NoLink) => return Err(error.into()),
+            done => done.map_err(Problem::from),
+        },
         Err(problem) => Err(problem),
     };
     let frame = Frame::of(&web, None);
@@ -63,13 +71,8 @@ pub(super) async fn submit(
         Ok(name) => return page::show(&DonePage { frame, name: name.as_str() }).map(untold),
         Err(problem) => problem.or_again()?,
     };
-    // Where the link itself is what counts no more, that is the answer.
-    let name = owner(&web, &link)?;
+    let name = web.identity.reset_link(&link, &origin).await?;
     page::show_again(&ResetPage { frame, name: name.as_str(), wrong: Some(problem.detail()) }, &problem).map(untold)
-}
-
-fn owner(web: &Web, link: &Secret) -> Result<Name, Problem> {
-    web.identity.reset_link(link)?.ok_or_else(|| IdentityError::NoLink.into())
 }
 
 /// Pages that this one leads to are told the appliance's name and not the address. Under `no-referrer`, browsers would send
