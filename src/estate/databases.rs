@@ -48,7 +48,8 @@ impl Estate {
         found.ok_or_else(|| EstateError::NoSuch { kind: "database", name: alias_or_id.to_owned() })
     }
 
-    /// Points an alias at another server or another name there. Sessions through it end; new ones go to the new place.
+    /// Points an alias at another server or another name there. Sessions through it end; new ones go to the new place. Where it
+    /// points there already, they go on.
     pub async fn retarget(
         &self,
         actor: &Actor,
@@ -60,10 +61,11 @@ impl Estate {
         let alter = move |state: &mut Change<'_>| {
             known_server(state, server)?;
             let mut database = state.read::<Databases>(&id)?.ok_or_else(|| no_such(id))?;
-            database.server = server;
-            database.name.clone_from(&name);
-            database.revision = database.revision.saturating_add(1);
-            state.put::<Databases>(&id, &database)?;
+            if (database.server, &database.name) != (server, &name) {
+                (database.server, database.name) = (server, name.clone());
+                database.revision = database.revision.saturating_add(1);
+                state.put::<Databases>(&id, &database)?;
+            }
             Ok(database)
         };
         let database = self.change(alter, entry(actor, "database.retarget")).await?;

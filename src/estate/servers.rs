@@ -42,14 +42,16 @@ impl Estate {
         found.ok_or_else(|| EstateError::NoSuch { kind: "server", name: name_or_id.to_owned() })
     }
 
-    /// Gives a server another address or another rule for its certificate.
+    /// Gives a server another address or another rule for its certificate. Sessions there end; not where it has both already.
     pub async fn set_target(&self, actor: &Actor, id: ServerId, target: Target) -> Result<Server, EstateError> {
         check(&target)?;
         let alter = move |state: &mut Change<'_>| {
             let mut server = state.read::<Servers>(&id)?.ok_or_else(|| no_such(id))?;
-            server.target = target.clone();
-            server.revision = server.revision.saturating_add(1);
-            state.put::<Servers>(&id, &server)?;
+            if server.target != target {
+                server.target = target.clone();
+                server.revision = server.revision.saturating_add(1);
+                state.put::<Servers>(&id, &server)?;
+            }
             Ok(server)
         };
         let server = self.change(alter, entry(actor, "server.change")).await?;

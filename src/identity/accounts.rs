@@ -29,20 +29,21 @@ pub struct NewAccount {
     pub mail: Option<MailAddress>,
 }
 
-/// A change of an account. Each but the last two ends what the account has signed in.
+/// A change of an account. One that takes something away ends what the account has signed in; one that changes nothing ends nothing.
 #[derive(Debug, Clone)]
 pub enum Alteration {
     /// It may sign in again.
     Enable,
     /// It may not sign in.
     Disable,
-    /// It gets another role.
+    /// It gets another role. This ends what it has signed in, a higher one too: what was signed in under a member's rules (idle
+    /// limits, second factors) is not to be an administrator's.
     Role(Role),
     /// It gets another password: made by [`Identity::set_password`].
     Password(PasswordRecord),
     /// Its own password opens the gateway from now on, or does not.
     PasswordAtGateway(bool),
-    /// It ends then, or never.
+    /// It ends then, or never. What it has signed in goes on where it gets more time; not where its time was over.
     Expires(Option<Timestamp>),
     /// Another database is taken when a login names none.
     DefaultDatabase(Option<DatabaseId>),
@@ -145,7 +146,8 @@ impl Identity {
         self.alter_account(actor, id, Alteration::Password(record)).await
     }
 
-    /// Alters an account; what was signed in before is no longer valid, except for another default database or mail address.
+    /// Alters an account; what was signed in before is no longer valid where that takes something away. Where everything is
+    /// as it is to be already, nothing is altered, and the audit says who asked for it.
     pub async fn alter_account(
         &self,
         actor: &Actor,
@@ -156,29 +158,35 @@ impl Identity {
         let now = self.inner.clock.now();
         let alter = move |state: &mut Change<'_>| {
             let mut account = state.read::<Accounts>(&id)?.ok_or_else(|| no_such(id))?;
-            let (was_administering, generation) = (administers(&account), account.generation);
-            alteration.apply(&mut account);
+            let before = account.clone();
+            alteration.apply(&mut account, now);
+            if account == before {
+                return Ok((account, false));
+            }
             state.put::<Accounts>(&id, &account)?;
-            if account.generation != generation {
+            if account.generation != before.generation {
                 web::end_all(state, id)?;
                 oauth::forget(state, id)?;
             }
             if matches!(alteration, Alteration::Mail(_)) {
                 reset::forget(state, id, now)?;
             }
-            if was_administering && !administers(&account) {
+            if administers(&before) && !administers(&account) {
                 somebody_administers(state)?;
             }
-            Ok(account)
+            Ok((account, true))
         };
-        let entry = |account: &Account| {
-            let entry = Entry::new(actor.clone(), action).subject(account.name.as_str());
-            match &detail {
-                Some((key, value)) => entry.detail(key, value.as_str()),
-                None => entry,
+        let entry = |(account, altered): &(Account, bool)| {
+            let mut entry = Entry::new(actor.clone(), action).subject(account.name.as_str());
+            if let Some((key, value)) = &detail {
+                entry = entry.detail(key, value.as_str());
             }
+            if *altered { entry } else { entry.detail("change", "none") }
         };
-        let account: Account = self.change(alter, entry).await?;
+        let (account, altered): (Account, bool) = self.change(alter, entry).await?;
+        if !altered {
+            return Ok(account);
+        }
         self.inner.memory.forget(id);
         self.look_for_administrators()?;
         self.publish(Event::AccountChanged(id));
@@ -218,7 +226,10 @@ impl Identity {
 }
 
 impl Alteration {
-    pub(super) fn apply(&self, account: &mut Account) {
+    pub(super) fn apply(&self, account: &mut Account, now: Timestamp) {
+        if self.takes_away(account, now) {
+            account.generation = account.generation.saturating_add(1);
+        }
         match self {
             Self::Enable => account.enabled = true,
             Self::Disable => account.enabled = false,
@@ -229,8 +240,22 @@ impl Alteration {
             Self::DefaultDatabase(database) => account.default_database = *database,
             Self::Mail(mail) => account.mail.clone_from(mail),
         }
-        if !matches!(self, Self::DefaultDatabase(_) | Self::Mail(_)) {
-            account.generation = account.generation.saturating_add(1);
+    }
+
+    /// Whether the account, as it is before this, has something signed in that must not go on.
+    fn takes_away(&self, account: &Account, now: Timestamp) -> bool {
+        match self {
+            Self::Disable => account.enabled,
+            Self::Role(role) => account.role != *role,
+            Self::Password(_) => true,
+            Self::PasswordAtGateway(allowed) => account.password_at_gateway && !allowed,
+            Self::Expires(when) => {
+                let sooner = when.is_some_and(|when| account.expires.is_none_or(|expires| when < expires));
+                // What ended with its time does not begin again when it gets more of it.
+                sooner || (account.has_ended(now) && account.expires != *when)
+            }
+            // What it had signed in ended when it was disabled.
+            Self::Enable | Self::DefaultDatabase(_) | Self::Mail(_) => false,
         }
     }
 

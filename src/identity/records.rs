@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::store::{self, Key};
 
 /// A person or a service that signs in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -22,7 +22,7 @@ pub struct Account {
     pub password: Option<PasswordRecord>,
     /// Whether its own password opens the gateway, or only passes, devices and tokens do.
     pub password_at_gateway: bool,
-    /// Rises with each change that ends what was signed in before.
+    /// Rises with each change that ends what was signed in before: with what takes access away, and not with what gives more.
     pub generation: u64,
     /// The database taken when a login names none.
     pub default_database: Option<DatabaseId>,

@@ -58,7 +58,7 @@ impl Identity {
             let account = state.read::<Accounts>(&key.0)?.filter(|account| account.generation == known.generation);
             let mut account = account.ok_or(IdentityError::NotActive)?;
             let session = web::kept(state, key)?.ok_or(IdentityError::NotActive)?;
-            Alteration::Password(record.clone()).apply(&mut account);
+            Alteration::Password(record.clone()).apply(&mut account, now);
             state.put::<Accounts>(&account.id, &account)?;
             web::end_all(state, account.id)?;
             oauth::forget(state, account.id)?;
@@ -184,7 +184,7 @@ impl Identity {
             let account = state.read::<Accounts>(&id)?.filter(|account| account.generation == generation);
             let mut account = account.ok_or(IdentityError::NoLink)?;
             forget(state, id, now)?;
-            Alteration::Password(record.clone()).apply(&mut account);
+            Alteration::Password(record.clone()).apply(&mut account, now);
             state.put::<Accounts>(&id, &account)?;
             web::end_all(state, id)?;
             oauth::forget(state, id)?;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gatehouse::audit::{Actor, verify};
-use gatehouse::domain::{Event, Role, Scopes, Secret};
+use gatehouse::domain::{Event, MailAddress, Role, Scopes, Secret};
 use gatehouse::identity::password::PasswordError;
+use gatehouse::identity::web::{Begun, Origin, Step};
 use gatehouse::identity::{Alteration, IdentityError, Member, NewAccount};
 
 use crate::support::house::{House, PASSWORD, is_wrong, name, nobody};
@@ -131,6 +132,84 @@ async fn each_change_is_published_once_it_is_made_and_recorded_with_who_made_it(
 }
 
 #[tokio::test]
+async fn what_changes_nothing_ends_nothing_is_not_published_and_is_recorded_as_asked_for() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    let mail: MailAddress = "ada@corp.example".parse().unwrap();
+    house.mail("ada", mail.as_str()).await;
+    let link = house.identity().issue_reset_link(&CONSOLE, ada.id).await.unwrap().0;
+    let (principal, begun) = (house.principal("ada").await, browser(&house).await);
+    let before = house.identity().account("ada").unwrap();
+    house.take_events();
+    let as_it_is = [
+        (Alteration::Enable, "account.enable"),
+        (Alteration::Role(Role::Member), "account.role"),
+        (Alteration::PasswordAtGateway(true), "account.password-at-gateway"),
+        (Alteration::Expires(None), "account.expires"),
+        (Alteration::DefaultDatabase(None), "account.default-database"),
+        (Alteration::Mail(Some(mail)), "account.mail"),
+    ];
+    for (alteration, action) in as_it_is {
+        let account = house.identity().alter_account(&CONSOLE, ada.id, alteration.clone()).await.unwrap();
+        assert_eq!(account, before, "{alteration:?}");
+        let recorded = house.audited().pop().unwrap();
+        assert_eq!((&recorded["action"], &recorded["details"]["change"]), (&action.into(), &"none".into()));
+    }
+    assert_eq!(house.identity().account("ada").unwrap(), before);
+    assert!(house.identity().still_valid(&principal) && is_in(&house, &begun).await);
+    assert!(house.take_events().is_empty());
+    house.identity().reset_password(&link, Secret::new("another lantern quarry"), &there()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_gives_more_ends_nothing_and_what_takes_away_ends_whatever_is_signed_in() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    let in_days = |days: u64| Some(house.now().after(Duration::from_secs(days * 24 * 3600)));
+    let steps = [
+        (Alteration::Mail(Some("ada@corp.example".parse().unwrap())), true),
+        (Alteration::Expires(in_days(7)), false),
+        (Alteration::Expires(in_days(9)), true),
+        (Alteration::Expires(in_days(8)), false),
+        (Alteration::Expires(None), true),
+        // A higher role has rules of its own for who is signed in.
+        (Alteration::Role(Role::Operator), false),
+        (Alteration::Role(Role::Member), false),
+        (Alteration::Disable, false),
+    ];
+    for (alteration, goes_on) in steps {
+        let (principal, begun) = (house.principal("ada").await, browser(&house).await);
+        house.identity().alter_account(&CONSOLE, ada.id, alteration.clone()).await.unwrap();
+        assert_eq!(house.identity().still_valid(&principal), goes_on, "{alteration:?}");
+        assert_eq!(is_in(&house, &begun).await, goes_on, "{alteration:?}");
+        if matches!(alteration, Alteration::Disable) {
+            house.identity().alter_account(&CONSOLE, ada.id, Alteration::Enable).await.unwrap();
+            assert!(!house.identity().still_valid(&principal), "what a disabled account had does not come back");
+        }
+    }
+    let begun = browser(&house).await;
+    house.identity().alter_account(&CONSOLE, ada.id, Alteration::PasswordAtGateway(false)).await.unwrap();
+    assert!(!is_in(&house, &begun).await);
+    let begun = browser(&house).await;
+    house.identity().alter_account(&CONSOLE, ada.id, Alteration::PasswordAtGateway(true)).await.unwrap();
+    assert!(is_in(&house, &begun).await);
+}
+
+#[tokio::test]
+async fn what_ended_with_its_account_s_time_does_not_begin_again_when_there_is_more_time() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    let end = house.now().after(Duration::from_secs(60));
+    house.identity().alter_account(&CONSOLE, ada.id, Alteration::Expires(Some(end))).await.unwrap();
+    let (principal, begun) = (house.principal("ada").await, browser(&house).await);
+    house.wait(60);
+    assert!(!house.identity().still_valid(&principal) && !is_in(&house, &begun).await);
+    house.identity().alter_account(&CONSOLE, ada.id, Alteration::Expires(None)).await.unwrap();
+    assert!(!house.identity().still_valid(&principal) && !is_in(&house, &begun).await);
+    assert!(is_in(&house, &browser(&house).await).await);
+}
+
+#[tokio::test]
 async fn when_the_audit_cannot_be_written_nothing_changes_and_nothing_is_published() {
     let house = House::build();
     let ada = house.member("ada").await;
@@ -249,4 +328,19 @@ async fn what_the_store_holds_contains_no_password_and_no_generated_secret() {
         }
     }
     assert!(looked_at > 3);
+}
+
+fn there() -> Origin {
+    Origin::new([192, 0, 2, 7].into(), "Firefox")
+}
+
+async fn browser(house: &House) -> Begun {
+    let Step::Done(begun) = house.web_sign_in("ada", PASSWORD, &there()).await.unwrap() else {
+        panic!("another stage")
+    };
+    begun
+}
+
+async fn is_in(house: &House, begun: &Begun) -> bool {
+    house.identity().visit(&begun.cookie, &there()).await.unwrap().is_some()
 }

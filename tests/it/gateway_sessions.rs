@@ -119,6 +119,11 @@ async fn an_alias_that_points_elsewhere_ends_the_sessions_that_went_the_old_way(
     let rig = Rig::start().await;
     let mut caller = rig.ada().await;
     let sales = rig.estate.database("sales").unwrap();
+    let server = rig.estate.server(&sales.server.to_string()).unwrap();
+    rig.estate.retarget(&ACTOR, sales.id, sales.server, sales.name.clone()).await.unwrap();
+    rig.estate.set_target(&ACTOR, server.id, server.target.clone()).await.unwrap();
+    assert_eq!(rig.estate.server("main").unwrap().revision, server.revision);
+    assert_eq!(caller.ask("rows 10").await.unwrap().len(), 10, "where it points there already, they go on");
     rig.estate.retarget(&ACTOR, sales.id, sales.server, "OtherDB".into()).await.unwrap();
     assert!(caller.answer().await.error().message.contains("access to this database"));
     rig.ada().await;
