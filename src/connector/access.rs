@@ -13,6 +13,7 @@ use super::client::Client;
 use super::device::{self, DeviceSecret};
 use super::oauth::{OAuth, OAuthError, Tokens};
 use super::vault::{Kept, Vault};
+use super::way_back::WayBack;
 use crate::domain::Secret;
 use crate::platform::{Clock, Tasks};
 
@@ -60,7 +61,7 @@ struct Held {
 /// Why there is no credential now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAccess {
-    /// For good: somebody has to sign in again.
+    /// For good: somebody has to do something, see [`Access::way_back`].
     #[error("{0}")]
     Ended(String),
     /// For the moment.
@@ -89,6 +90,15 @@ impl Access {
 
     fn new(clock: Arc<dyn Clock>, kind: Kind) -> Self {
         Self { inner: Arc::new(Inner { clock, renewals: Tasks::new(), kind }) }
+    }
+
+    /// What somebody does once it counts no more.
+    pub fn way_back(&self) -> WayBack {
+        match self.inner.kind {
+            Kind::Given(_) => WayBack::Secret,
+            Kind::Own(_) => WayBack::Enrol,
+            Kind::Program(_) => WayBack::SignIn,
+        }
     }
 
     /// Whether it is a device's.

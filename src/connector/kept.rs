@@ -49,7 +49,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// What is in it was not written by this program.
-    #[error("{} cannot be read: it is not what this program writes; remove it and sign in again", .0.display())]
+    #[error("{} cannot be read: it is not what this program writes; remove it, and sign in or enrol this machine again", .0.display())]
     Strange(PathBuf),
     /// Another connector works on it.
     #[error("another `gatehouse connect` is connected to this appliance already: see --status")]

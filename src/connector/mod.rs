@@ -10,6 +10,7 @@
 //! | [`kept`], [`vault`] | what outlives the process: the pin, and the credential |
 //! | [`access`] | the one credential, renewed before it ends, or changed when it is old |
 //! | [`device`] | this machine as a device of its own: enrolled with a code, its secret changed now and then |
+//! | [`way_back`] | what somebody does once this program is let in no more |
 //! | [`feed`] | the config document, kept current |
 //! | [`local`] | the listeners: programs on this machine are let in and carried to the gateway |
 //! | [`status`] | what `--status` shows |
@@ -29,8 +30,10 @@ pub mod pin;
 pub mod run;
 pub mod status;
 pub mod vault;
+pub mod way_back;
 
 pub use access::Access;
 pub use kept::Folder;
 pub use pin::{Pin, Place};
 pub use run::{Connector, Ended, Parts};
+pub use way_back::WayBack;

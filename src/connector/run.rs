@@ -47,7 +47,7 @@ pub struct Connector {
     clock: Arc<dyn Clock>,
 }
 
-/// Why it ended by itself: somebody has to sign in again.
+/// Why it ended by itself: somebody has to do something, see [`Access::way_back`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended(pub String);
 
@@ -72,6 +72,7 @@ impl Connector {
             lets_in: guard.name().to_owned(),
             local_token_file: matches!(guard, Guard::Token(_)).then(|| folder.file(LOCAL_TOKEN)),
             credential,
+            way_back: access.way_back(),
             pid: std::process::id(),
         };
         let keeper = Keeper { status, folder, clock: Arc::clone(&clock), disk: Pool::new(1) };

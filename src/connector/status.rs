@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::{Now, Standing};
 use super::kept::{Folder, FolderError};
+use super::way_back::WayBack;
 use crate::domain::Timestamp;
 
 /// How it stands.
@@ -40,6 +41,9 @@ pub struct Status {
     pub local_token_file: Option<PathBuf>,
     /// Where the credential is kept.
     pub credential: String,
+    /// What lets it in again, should it be `signed-out`: `sign-in`, `enrol` or `secret`.
+    #[serde(default)]
+    pub way_back: WayBack,
     /// The process.
     pub pid: u32,
 }

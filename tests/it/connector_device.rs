@@ -162,6 +162,32 @@ async fn wherever_the_process_dies_while_a_secret_is_changed_the_machine_comes_i
     assert_eq!(machine.works(&bench).await.secret, fourth);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_machine_that_is_a_device_programs_hear_how_it_is_enrolled_again_and_nothing_of_a_sign_in() {
+    let bench = Bench::start().await;
+    let identity = &bench.house.state().identity;
+    let machine = Machine::enrolled(&bench, DAY).await;
+    let own = machine.access(&bench).await;
+    let ada = identity.account("ada").unwrap().id;
+    let (_, secret) = identity.add_device(&Actor::Console, Name::parse("till-8").unwrap(), ada).await.unwrap();
+    let given = Access::given(secret, bench.clock.clone());
+    let url = bench.url();
+    for (device, access, what_to_do) in [
+        ("till-7", own, format!("gatehouse connect {url} --enrol CODE")),
+        ("till-8", given, format!("at {url}/workstations/enrol or by an administrator")),
+    ] {
+        let connector = bench.run(machine.known.clone(), access, Guard::Everybody).await;
+        connector.watch().wait_for(|now| now.document.is_some()).await.unwrap();
+        identity.revoke_device(&Actor::Console, identity.device(device).unwrap().id).await.unwrap();
+        connector.ended().await;
+        let refused = driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await;
+        let Err(tiberius::error::Error::Server(error)) = refused else { panic!("{device} is revoked") };
+        let said = error.message();
+        assert!(error.code() == 18456 && said.contains(&what_to_do) && !said.contains("ign in"), "{said}");
+        connector.stop().await;
+    }
+}
+
 /// The program with nothing of this session in its environment, and something on its standard input.
 fn connect(bench: &Bench, arguments: &[&str], input: &str) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
@@ -218,7 +244,9 @@ async fn a_machine_is_enrolled_by_a_code_from_anywhere_but_other_peoples_eyes_an
     let device = identity.device("till-7").unwrap();
     identity.revoke_device(&Actor::Console, device.id).await.unwrap();
     let (exit, said) = connect(&bench, &["--allow-other-users"], "");
-    assert!(exit == Some(4) && said.contains("with another code"), "{said}");
+    assert!(exit == Some(4) && said.contains("with another code") && !said.contains("sign in"), "{said}");
+    let (exit, said) = connect(&bench, &["--status"], "");
+    assert!(exit == Some(4) && said.contains("with another code") && !said.contains("sign in"), "{said}");
     let (exit, said) = connect(&bench, &by_file, "");
     assert!(exit == Some(1) && said.contains("enrolment code is not right"), "it was used: {said}");
     gatehouse::platform::files::write_private(&file, code(1).as_bytes()).unwrap();

@@ -153,12 +153,7 @@ impl Connect {
         let (access, credential) = self.access(&session, desktop).await?;
         match door {
             Some(door) => {
-                let again = match (&self.device_secret_file, access.is_device()) {
-                    (Some(_), _) => "give it another one",
-                    (None, true) => "enrol this machine again, with another code",
-                    (None, false) => "sign in again",
-                };
-                serve(session, access, credential, door, again).await?;
+                serve(session, access, credential, door).await?;
             }
             None => {
                 output::line(format_args!("signed in at {}; the sign-in is kept in {credential}", session.known.place));
@@ -284,13 +279,13 @@ impl Connect {
     }
 }
 
-/// Serves programs until it is told to end, or the sign-in is over: then it says what to do, in the words of `again`.
-async fn serve(session: Session, access: Access, credential: String, door: Door, again: &str) -> anyhow::Result<()> {
+/// Serves programs until it is told to end, or the sign-in is over: then it says what to do.
+async fn serve(session: Session, access: Access, credential: String, door: Door) -> anyhow::Result<()> {
     let Session { folder, known, client, clock } = session;
     let Door { guard, listeners } = door;
     let mut signals = Signals::listen()?;
     let dialer = Dialer::new(Arc::clone(&clock), DIAL_LIMIT);
-    let place = known.place.clone();
+    let (place, way_back) = (known.place.clone(), access.way_back());
     let parts = Parts { known, client, access, guard, listeners, folder, credential, dialer };
     let connector = Connector::start(parts, clock);
     let addresses: Vec<String> = connector.addresses().iter().map(ToString::to_string).collect();
@@ -306,7 +301,7 @@ async fn serve(session: Session, access: Access, credential: String, door: Door,
     connector.stop().await;
     match ended {
         None => Ok(()),
-        Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; {again}: gatehouse connect {place}"))),
+        Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; {}", way_back.in_words(&place)))),
     }
 }
 

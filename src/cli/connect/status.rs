@@ -27,7 +27,7 @@ pub(super) fn show(folder: &Folder, as_json: bool) -> anyhow::Result<()> {
     }
     let url = &status.url;
     match (running, status.state.as_str()) {
-        (_, "signed-out") => Err(exit(SIGNED_OUT, format!("signed out; sign in again: gatehouse connect {url}"))),
+        (_, "signed-out") => Err(exit(SIGNED_OUT, format!("signed out; {}", status.way_back.in_words(url)))),
         (false, _) => Err(exit(NOT_RUNNING, "no connector runs".to_owned())),
         (true, "connected") => Ok(()),
         (true, _) => Err(exit(NOT_CONNECTED, "not connected at the moment; it is tried again".to_owned())),

@@ -2,6 +2,7 @@
 //! to the program as it came.
 
 use crate::connector::pin::Place;
+use crate::connector::way_back::WayBack;
 use crate::domain::Side;
 use crate::tds::token::ServerMessage;
 
@@ -14,9 +15,9 @@ pub(super) enum Refusal {
     /// It does not have the local token.
     #[error("a login without the local token")]
     NoToken,
-    /// The sign-in has ended.
+    /// The sign-in has ended, or the device is taken no more: why, and what to do.
     #[error("signed out")]
-    SignedOut(String),
+    SignedOut(String, WayBack),
     /// The appliance was not reached yet, or is not now.
     #[error("not connected: {0}")]
     NotConnected(String),
@@ -47,7 +48,7 @@ impl Refusal {
     /// Whose side it is on.
     pub(super) fn side(&self) -> Side {
         match self {
-            Self::SignedOut(_) | Self::NoDatabase => Side::Operator,
+            Self::SignedOut(..) | Self::NoDatabase => Side::Operator,
             Self::NotConnected(_) | Self::NotUnderstood(_) => Side::Appliance,
             _ => Side::Workstation,
         }
@@ -56,7 +57,7 @@ impl Refusal {
     /// What the program hears.
     pub(super) fn message(&self, place: &Place) -> ServerMessage {
         let (number, class) = match self {
-            Self::OtherUser | Self::NoToken | Self::SignedOut(_) | Self::Federated => (18456, 14),
+            Self::OtherUser | Self::NoToken | Self::SignedOut(..) | Self::Federated => (18456, 14),
             Self::NotConnected(_) | Self::NotUnderstood(_) => (40613, 17),
             Self::NoDatabase => (4060, 11),
             Self::ChangePassword => (18488, 14),
@@ -85,9 +86,7 @@ impl Refusal {
                               local-token in the connector's folder (see gatehouse connect --status)."
                     .to_owned()
             }
-            Self::SignedOut(why) => {
-                format!("Login failed: {why}. Sign in again: gatehouse connect {place}")
-            }
+            Self::SignedOut(why, way_back) => format!("Login failed: {why}; {}", way_back.in_words(place)),
             Self::NotConnected(why) => {
                 format!(
                     "The gateway at {place} is not reached: {why}. It is tried again; see gatehouse connect --status."

@@ -80,6 +80,13 @@ struct Entered {
     response: Vec<u8>,
 }
 
+impl Shared {
+    /// This program is let in no more: why, and what somebody does then.
+    fn signed_out(&self, why: String) -> Refusal {
+        Refusal::SignedOut(why, self.access.way_back())
+    }
+}
+
 enum NoEntry {
     /// The connector itself says no.
     Refused(Refusal),
@@ -134,14 +141,14 @@ fn sort(login: &Login7) -> Result<bool, Refusal> {
 async fn dial(shared: &Shared, prelogin: &PreLogin, login: &Login7, fed_auth: bool) -> Result<Entered, NoEntry> {
     let now = shared.now.borrow().clone();
     let document = match (now.standing, now.document) {
-        (Standing::SignedOut(why), _) => return Err(Refusal::SignedOut(why).into()),
+        (Standing::SignedOut(why), _) => return Err(shared.signed_out(why).into()),
         (_, Some(document)) => document,
         (Standing::Waiting(why), None) => return Err(Refusal::NotConnected(why).into()),
         (_, None) => return Err(Refusal::NotConnected("it has not answered yet".to_owned()).into()),
     };
     let database = choose(&document, &login.database).ok_or(Refusal::NoDatabase)?;
     let secret = shared.access.bearer().await.map_err(|no| match no {
-        NoAccess::Ended(why) => Refusal::SignedOut(why),
+        NoAccess::Ended(why) => shared.signed_out(why),
         NoAccess::Trouble(why) => Refusal::NotConnected(why),
     })?;
     let PreLogin { version, trace_id, thread_id, mars, .. } = *prelogin;
@@ -220,7 +227,7 @@ async fn run(shared: &Shared, mut stream: Box<dyn Stream>, entered: Entered, ver
     let last_word = tokio::select! {
         biased;
         () = shared.tasks.stopping() => Some(match &shared.now.borrow().standing {
-            Standing::SignedOut(why) => Refusal::SignedOut(why.clone()),
+            Standing::SignedOut(why) => shared.signed_out(why.clone()),
             _ => Refusal::Stopping,
         }),
         end = relay.run(&counters, clock) => match end {
@@ -236,7 +243,7 @@ async fn run(shared: &Shared, mut stream: Box<dyn Stream>, entered: Entered, ver
                 None
             }
         },
-        why = signed_out(shared) => Some(Refusal::SignedOut(why)),
+        why = signed_out(shared) => Some(shared.signed_out(why)),
     };
     let mut parted = relay.part();
     let finished = within(clock, LAST_WORDS, parted.finish()).await;
