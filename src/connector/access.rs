@@ -2,7 +2,7 @@
 //! machine's own device, changed now and then; or a device's secret that somebody gave, and keeps.
 //!
 //! A renewal is a task of its own: whoever asked for it may be gone before the answer is there, and an answer that nobody
-//! keeps would put this program out.
+//! keeps was given for nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,7 +239,7 @@ impl Access {
             }
             Err(error) => return Err(NoAccess::Trouble(error.to_string())),
         };
-        // Before anything else: the old ones count no more.
+        // Before anything else: from the first use of the new ones on, the old ones count no more.
         match program.vault.store(&Kept::Program(fresh.clone())).await {
             Ok(()) => tracing::debug!("the tokens were refreshed"),
             Err(error) => {

@@ -1,9 +1,8 @@
 //! Where the tokens, or the secret of this machine's own device, are kept: the operating system's keyring, or a file of rights
 //! 0600.
 //!
-//! A refresh token counts once: whoever uses it again is put out. So the new ones are kept before anything is done with
-//! them. Between the appliance's answer and that moment lies one write; a process that dies there has to sign in again, which no
-//! client of such a server can avoid.
+//! A refresh token counts until something of the answer to it is used: from then on, whoever comes with it is put out. So the new
+//! tokens are kept before anything is done with them. A process that dies before that has the old ones, and asks again.
 
 use std::sync::Arc;
 

@@ -52,8 +52,8 @@ impl Identity {
         }
         let device = found.device.as_ref().map(|device| device.id);
         let principal = self.principal(found.account, found.credential, found.expires, peer)?;
-        if let Some((device, used)) = found.renewed {
-            self.settle(device, used).await?;
+        if let Some(renewed) = found.renewed {
+            self.settle(renewed).await?;
         }
         self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
         Ok(Caller { principal, scopes: found.scopes, device })

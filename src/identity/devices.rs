@@ -93,7 +93,7 @@ impl Identity {
     }
 
     /// The next secret of a device was used: the one before counts no more.
-    pub(super) async fn settle(&self, id: DeviceId, used: SecretHash) -> Result<(), IdentityError> {
+    pub(super) async fn settle_device(&self, id: DeviceId, used: SecretHash) -> Result<(), IdentityError> {
         let settle = move |state: &mut Change<'_>| {
             let device = read(state, id)?;
             // Another use of it was faster.

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use super::Identity;
-use super::error::SignInError;
+use super::error::{IdentityError, SignInError};
 use super::generated::Kind;
 use super::hasher::Function;
 use super::memory::Claim;
@@ -18,7 +18,7 @@ use super::records::{
 };
 use super::throttle::Suspect;
 use crate::domain::name::fold;
-use crate::domain::{AccountId, Credential, DeviceId, Principal, Scope, Scopes, Secret, Timestamp};
+use crate::domain::{AccountId, Credential, DeviceId, Principal, ProgramId, Scope, Scopes, Secret, Timestamp};
 use crate::store::{Change, StoreError};
 
 /// What somebody shows to be let in.
@@ -150,11 +150,19 @@ impl Identity {
         }
         let renewed = found.renewed;
         let principal = self.admit(found.account, found.credential, found.expires, peer)?;
-        if let Some((device, used)) = renewed {
-            self.settle(device, used).await?;
+        if let Some(renewed) = renewed {
+            self.settle(renewed).await?;
         }
         self.inner.throttle.succeeded(suspect, self.inner.clock.monotonic());
         Ok(principal)
+    }
+
+    /// A secret was used for the first time: what it takes the place of counts no more.
+    pub(super) async fn settle(&self, renewed: Renewed) -> Result<(), IdentityError> {
+        match renewed {
+            Renewed::Device(id, used) => self.settle_device(id, used).await,
+            Renewed::Program(account, id, used) => self.settle_program((account, id), used).await,
+        }
     }
 
     /// What a generated secret belongs to; a wrong one meets the throttle.
@@ -206,7 +214,7 @@ impl Identity {
                 account: device.account,
                 credential: Credential::Device(id),
                 expires: None,
-                renewed: (device.next == Some(hash)).then_some((id, hash)),
+                renewed: (device.next == Some(hash)).then_some(Renewed::Device(id, hash)),
                 device: Some(device),
                 scopes: Scopes::of([Scope::Sql, Scope::WorkstationConfig]),
             }),
@@ -289,8 +297,17 @@ pub(super) struct Found {
     pub(super) expires: Option<Timestamp>,
     pub(super) scopes: Scopes,
     pub(super) device: Option<Device>,
-    /// The device that it is the next secret of, used for the first time.
-    pub(super) renewed: Option<(DeviceId, SecretHash)>,
+    /// Where it was not used before, and others count until it is.
+    pub(super) renewed: Option<Renewed>,
+}
+
+/// A secret that takes the place of others when it is used for the first time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Renewed {
+    /// The next secret of a device.
+    Device(DeviceId, SecretHash),
+    /// The access token of a program that refreshed its access.
+    Program(AccountId, ProgramId, SecretHash),
 }
 
 /// The same by ids.
@@ -300,7 +317,7 @@ pub(super) struct Owned {
     pub(super) expires: Option<Timestamp>,
     pub(super) device: Option<Device>,
     pub(super) scopes: Scopes,
-    pub(super) renewed: Option<(DeviceId, SecretHash)>,
+    pub(super) renewed: Option<Renewed>,
 }
 
 pub(super) fn throttled(retry_after: std::time::Duration) -> SignInError {

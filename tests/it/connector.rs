@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use gatehouse::audit::Actor;
-use gatehouse::connector::feed::Standing;
+use gatehouse::connector::feed::{Now, Standing};
 use gatehouse::connector::local::guard::Guard;
+use gatehouse::connector::oauth::{OAuth, Tokens};
 use gatehouse::connector::vault::Kept;
 use gatehouse::connector::{Access, Ended};
 use gatehouse::domain::{AccessLevel, Name, Secret};
@@ -247,7 +248,7 @@ async fn a_change_of_the_configuration_is_here_without_a_question() {
         login_password: Secret::new(access.server_password.as_str()),
     };
     estate.add_grant(&Actor::Console, grant).await.unwrap();
-    let aliases = |now: &gatehouse::connector::feed::Now| {
+    let aliases = |now: &Now| {
         let document = now.document.as_ref().unwrap();
         document.databases.iter().map(|database| database.alias.clone()).collect::<Vec<_>>()
     };
@@ -297,12 +298,63 @@ async fn a_renewal_that_nobody_waits_for_any_more_is_kept_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_the_process_dies_while_its_tokens_are_renewed_nobody_has_to_sign_in_again() {
+    let bench = Bench::start().await;
+    let known = bench.known().await;
+    let (_, vault) = bench.state(&known).await;
+    let oauth = OAuth::discover(bench.client(&known), &known.oauth, bench.clock.clone()).await.unwrap();
+    let keep = async |tokens: &Tokens| {
+        // So that a start renews them.
+        let tokens = Tokens { expires: bench.clock.now(), ..tokens.clone() };
+        vault.store(&Kept::Program(tokens)).await.unwrap();
+    };
+    let works = async || {
+        let connector = bench.connect(Guard::Everybody).await;
+        let settled = |now: &Now| now.document.is_some() || matches!(now.standing, Standing::SignedOut(_));
+        let standing = connector.watch().wait_for(settled).await.unwrap().standing.clone();
+        assert_eq!(standing, Standing::Connected);
+        driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
+        connector.stop().await;
+        vault.load().await.unwrap().and_then(Kept::tokens).unwrap()
+    };
+    let first = bench.sign_in(&known).await;
+
+    // The answer was lost, or died with the process before it was kept; once, and several times.
+    oauth.refresh(&first.refresh).await.unwrap();
+    keep(&first).await;
+    let second = works().await;
+    assert!(second.refresh != first.refresh);
+    for _ in 0..5 {
+        oauth.refresh(&second.refresh).await.unwrap();
+    }
+    keep(&second).await;
+    let third = works().await;
+
+    // It was kept, and never used.
+    let fourth = oauth.refresh(&third.refresh).await.unwrap();
+    keep(&fourth).await;
+    let fifth = works().await;
+    let account = bench.visit().await.principal.account;
+    let programs = || bench.house.state().identity.programs(account).unwrap().len();
+    assert_eq!(programs(), 1, "it is the same program all the time");
+
+    // A copy of what was there before: the program that came with it is put out, and the one that goes on.
+    keep(&third).await;
+    let connector = bench.connect(Guard::Everybody).await;
+    let Ended(why) = connector.ended().await;
+    assert!(why.contains("counts no longer"), "{why}");
+    connector.stop().await;
+    assert_eq!(programs(), 0);
+    assert!(oauth.refresh(&fifth.refresh).await.unwrap_err().is_final());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_appliance_is_away_programs_are_told_so_and_the_connector_stays() {
     let bench = Bench::start().await;
     let connector = bench.connected().await;
     let (appliance, _sample, _tasks) = bench.house.demo.into_parts();
     appliance.drain().await;
-    let away = |now: &gatehouse::connector::feed::Now| matches!(now.standing, Standing::Waiting(_));
+    let away = |now: &Now| matches!(now.standing, Standing::Waiting(_));
     connector.watch().wait_for(away).await.unwrap();
     let Err(tiberius::error::Error::Server(error)) =
         driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await

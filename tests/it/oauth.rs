@@ -211,15 +211,131 @@ async fn each_refresh_gives_another_token_and_one_used_twice_puts_the_program_ou
 }
 
 #[tokio::test]
-async fn of_two_refreshes_at_once_at_most_one_succeeds_and_the_family_ends() {
+async fn a_token_is_used_up_by_the_first_use_of_either_token_that_it_gave() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    let identity = house.identity();
+    for by_access in [true, false] {
+        let issued = let_in(&house, &visit).await;
+        let next = refresh(&house, &issued.refresh).await.unwrap();
+        let last = if by_access {
+            assert!(works(&house, &next.access).await);
+            next
+        } else {
+            refresh(&house, &next.refresh).await.unwrap()
+        };
+        assert!(identity.introspect(&issued.refresh).unwrap().is_none());
+        assert!(identity.introspect(&last.refresh).unwrap().is_some());
+        house.take_events();
+        assert!(matches!(refresh(&house, &issued.refresh).await, Err(OAuthError::InvalidGrant)), "{by_access}");
+        assert_eq!(house.take_events(), [Event::ProgramRevoked(issued.program)]);
+        assert!(!works(&house, &last.access).await && refresh(&house, &last.refresh).await.is_err(), "{by_access}");
+    }
+    // A login at the gateway is a use, too.
+    let issued = let_in(&house, &visit).await;
+    let next = refresh(&house, &issued.refresh).await.unwrap();
+    identity.sign_in(Presented::Token(next.access), HERE).await.unwrap();
+    assert!(refresh(&house, &issued.refresh).await.is_err());
+}
+
+#[tokio::test]
+async fn where_the_answer_is_lost_the_program_asks_again_and_goes_on() {
     let house = House::build();
     let visit = signed_in(&house).await;
     let issued = let_in(&house, &visit).await;
-    let outcomes = join_all((0..6).map(|_| refresh(&house, &issued.refresh))).await;
-    let given: Vec<Issued> = outcomes.into_iter().flatten().collect();
-    assert_eq!(given.len(), 1);
-    assert!(!works(&house, &given[0].access).await);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        house.wait(15 * 60);
+        answers.push(refresh(&house, &issued.refresh).await.unwrap());
+        assert!(house.identity().introspect(&issued.refresh).unwrap().is_some());
+    }
+    let again =
+        |entry: &serde_json::Value| entry["action"] == "program.refresh" && entry["details"]["again"].is_string();
+    assert_eq!(house.audited().iter().filter(|entry| again(entry)).count(), 2, "it is written down");
+    let arrived = answers.pop().unwrap();
+    assert!(works(&house, &arrived.access).await && works(&house, &arrived.access).await);
+    for lost in &answers {
+        assert!(!works(&house, &lost.access).await, "what did not arrive opens nothing");
+        assert!(house.identity().introspect(&lost.refresh).unwrap().is_none());
+    }
+    let last = refresh(&house, &arrived.refresh).await.unwrap();
+    assert!(works(&house, &last.access).await);
+    assert_eq!(house.identity().programs(visit.principal.account).unwrap().len(), 1);
+    // An answer that turns up late is nobody's.
+    assert!(matches!(refresh(&house, &answers[1].refresh).await, Err(OAuthError::InvalidGrant)));
     assert!(house.identity().programs(visit.principal.account).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_not_asked_with_again_a_day_after_it_was_answered() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    let issued = let_in(&house, &visit).await;
+    let mut last = refresh(&house, &issued.refresh).await.unwrap();
+    for _ in 0..2 {
+        // Asking again does not make it longer.
+        house.wait(DAY / 2 - 1);
+        last = refresh(&house, &issued.refresh).await.unwrap();
+    }
+    house.wait(2);
+    assert!(matches!(refresh(&house, &issued.refresh).await, Err(OAuthError::InvalidGrant)));
+    assert!(refresh(&house, &last.refresh).await.is_err(), "the whole family ends");
+    assert!(house.identity().programs(visit.principal.account).unwrap().is_empty());
+
+    // What arrived, and was not used for a day, goes on.
+    let visit = again(&house).await.0;
+    let issued = let_in(&house, &visit).await;
+    let next = refresh(&house, &issued.refresh).await.unwrap();
+    house.wait(3 * DAY);
+    assert!(works(&house, &refresh(&house, &next.refresh).await.unwrap().access).await);
+}
+
+#[tokio::test]
+async fn of_those_who_refresh_at_once_one_goes_on_whichever_answer_it_took() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    for taken in 0..3 {
+        let issued = let_in(&house, &visit).await;
+        let outcomes = join_all((0..3).map(|_| refresh(&house, &issued.refresh))).await;
+        let given: Vec<Issued> = outcomes.into_iter().map(Result::unwrap).collect();
+        let next = refresh(&house, &given[taken].refresh).await.unwrap();
+        assert!(works(&house, &next.access).await);
+        for other in (0..3).filter(|one| *one != taken) {
+            assert!(!works(&house, &given[other].access).await);
+        }
+        assert!(works(&house, &next.access).await, "an access token that ended puts nobody out");
+        // Somebody else has the other answer, and comes with it: a thief, or the program is one's own.
+        house.take_events();
+        assert!(refresh(&house, &given[(taken + 1) % 3].refresh).await.is_err());
+        assert_eq!(house.take_events(), [Event::ProgramRevoked(issued.program)]);
+        assert!(!works(&house, &next.access).await);
+    }
+    // However many ask, the last of them are those that may have arrived.
+    let issued = let_in(&house, &visit).await;
+    let outcomes = join_all((0..9).map(|_| refresh(&house, &issued.refresh))).await;
+    let given: Vec<Issued> = outcomes.into_iter().map(Result::unwrap).collect();
+    assert!(works(&house, &issued.access).await, "the access token before goes on meanwhile");
+    let identity = house.identity();
+    let counts: Vec<&Issued> =
+        given.iter().filter(|one| identity.introspect(&one.refresh).unwrap().is_some()).collect();
+    assert_eq!(counts.len(), 3);
+    assert!(works(&house, &counts[0].access).await);
+}
+
+#[tokio::test]
+async fn a_thief_with_the_token_before_is_found_out_whoever_is_faster() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    for thief_is_faster in [true, false] {
+        let issued = let_in(&house, &visit).await;
+        let owners = refresh(&house, &issued.refresh).await.unwrap();
+        let thiefs = refresh(&house, &issued.refresh).await.unwrap();
+        let (first, second) = if thief_is_faster { (&thiefs, &owners) } else { (&owners, &thiefs) };
+        assert!(works(&house, &first.access).await);
+        assert!(!works(&house, &second.access).await, "so the second one refreshes");
+        assert!(refresh(&house, &second.refresh).await.is_err());
+        assert!(!works(&house, &first.access).await && refresh(&house, &first.refresh).await.is_err());
+    }
 }
 
 #[tokio::test]

@@ -127,7 +127,8 @@ impl OAuth {
         Ok(Self { client, metadata, clock })
     }
 
-    /// Exchanges a refresh token. What it gives takes its place: the old one must not be used again.
+    /// Exchanges a refresh token. What it gives takes its place with its first use: from then on the old one must not be used
+    /// again. Where the answer is lost it may be.
     pub async fn refresh(&self, refresh: &Secret) -> Result<Tokens, OAuthError> {
         let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", refresh.expose())];
         self.tokens(&fields).await

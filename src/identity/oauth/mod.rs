@@ -15,6 +15,7 @@ mod pkce;
 mod programs;
 mod redirect;
 mod refused;
+mod rotation;
 mod tokens;
 
 pub use authorize::{Authorization, AuthorizationRequest, AuthorizeError};

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::clients;
 use super::codes::Consent;
+use super::rotation::Unused;
 use crate::audit::{Actor, Entry};
 use crate::domain::{AccountId, Credential, DeviceId, Event, Name, ProgramId, Scopes, Timestamp};
 use crate::identity::generated::Kind;
 use crate::identity::records::{Account, Accounts, Devices, SecretHash};
-use crate::identity::sign_in::Owned;
+use crate::identity::sign_in::{Owned, Renewed};
 use crate::identity::web::Origin;
 use crate::identity::{Identity, IdentityError};
 use crate::store::{self, Change, StoreError, prefix};
@@ -42,8 +43,11 @@ pub struct Program {
     pub agent: String,
     /// What all its refresh tokens have in common.
     pub(super) family: SecretHash,
-    /// The one that counts.
+    /// The one that counts, as long as there is nothing unused.
     pub(super) refresh: SecretHash,
+    /// What was given for it, and not used yet. Programs of former versions have none.
+    #[serde(default)]
+    pub(super) unused: Option<Unused>,
     /// Its access tokens that count, with their ends.
     pub(super) access: Vec<(SecretHash, Timestamp)>,
 }
@@ -159,8 +163,9 @@ impl Identity {
                 device => device,
             },
         };
+        let renewed = program.is_unused(hash).then_some(Renewed::Program(account.id, program.id, hash));
         let (credential, scopes) = (Credential::Program(program.id), program.scopes);
-        Ok(Some(Owned { account: account.id, credential, expires: None, device, scopes, renewed: None }))
+        Ok(Some(Owned { account: account.id, credential, expires: None, device, scopes, renewed }))
     }
 }
 
@@ -198,6 +203,7 @@ pub(super) fn let_in(
         agent: origin.agent.clone(),
         family: fresh.family,
         refresh: fresh.refresh,
+        unused: None,
         access: Vec::new(),
     };
     state.put::<Families>(&fresh.family, &(account.id, program.id))?;
@@ -205,7 +211,7 @@ pub(super) fn let_in(
     Ok(program)
 }
 
-/// Gives a program its tokens. Access tokens that are over, and more than it needs, go.
+/// Gives a program its access token, and keeps it. Access tokens that are over, and more than it needs, go.
 pub(super) fn give(state: &mut Change<'_>, program: &mut Program, fresh: Fresh) -> Result<(), StoreError> {
     let (mut kept, mut over): (Vec<_>, Vec<_>) =
         std::mem::take(&mut program.access).into_iter().partition(|(_, expires)| fresh.now < *expires);
@@ -215,7 +221,7 @@ pub(super) fn give(state: &mut Change<'_>, program: &mut Program, fresh: Fresh) 
         state.remove::<AccessTokens>(&hash)?;
     }
     kept.push((fresh.access, fresh.expires));
-    (program.access, program.refresh, program.used) = (kept, fresh.refresh, fresh.now);
+    (program.access, program.used) = (kept, fresh.now);
     let access = Access { account: program.account, program: program.id, expires: fresh.expires };
     state.put::<AccessTokens>(&fresh.access, &access)?;
     state.put::<Programs>(&(program.account, program.id), program)

@@ -7,6 +7,7 @@ use super::codes::{Bound, Consent, Taken};
 use super::error::OAuthError;
 use super::flows::Told;
 use super::programs::{self, AccessTokens, Families, Fresh, Program, Programs};
+use super::rotation::{Standing, rotate};
 use crate::audit::{Actor, Entry, Outcome};
 use crate::domain::{AccountId, Event, Name, ProgramId, Scopes, Secret, Timestamp};
 use crate::identity::generated::{self, Kind};
@@ -51,7 +52,8 @@ pub struct Introspection {
 
 /// What came of a refresh.
 enum Refreshed {
-    Given(Box<Program>),
+    /// The tokens; whether they were given for this one before, and did not arrive.
+    Given(Box<Program>, Standing),
     /// The token was used before, or the program may go on no more: it was put out.
     PutOut(Box<Program>, &'static str),
 }
@@ -125,7 +127,7 @@ impl Identity {
     }
 
     /// Refreshes a program's access (`grant_type=refresh_token`). The refresh token in the answer takes the place of this
-    /// one; one that is used again puts the program out.
+    /// one as soon as something of the answer is used; one that is used again from then on puts the program out.
     pub async fn refresh(&self, client_id: &str, token: &Secret, origin: &Origin) -> Result<Issued, OAuthError> {
         if Kind::of(token.expose()) != Some(Kind::Refresh) {
             return self.refused(client_id, "not a refresh token", origin).await;
@@ -141,14 +143,15 @@ impl Identity {
         let (presented, key) = (programs::hash(self, Kind::Refresh, token), (account, id));
         let (client, origin_kept, idle_limit) = (client_id.to_owned(), origin.clone(), self.inner.oauth.idle_limit);
         let registered = known.is_ok();
-        let rotate = move |state: &mut Change<'_>| {
+        let refresh_access = move |state: &mut Change<'_>| {
             let gone = || IdentityError::NoSuch { kind: "program", name: id.to_string() };
             let mut program = state.read::<Programs>(&key)?.ok_or_else(gone)?;
             let owner = state.read::<Accounts>(&account)?;
             let holds = owner.is_some_and(|owner| {
                 owner.enabled && !owner.has_ended(fresh.now) && owner.generation == program.generation
             });
-            let why = if program.refresh != presented {
+            let standing = program.standing(presented, fresh.now);
+            let why = if standing == Standing::Over {
                 Some("a refresh token was used twice")
             } else if program.client != client || !registered {
                 Some("another client, or one that is registered no more")
@@ -164,18 +167,25 @@ impl Identity {
                 return Ok(Refreshed::PutOut(Box::new(program), why));
             }
             (program.peer, program.agent) = (origin_kept.peer, origin_kept.agent.clone());
-            programs::give(state, &mut program, fresh)?;
-            Ok(Refreshed::Given(Box::new(program)))
+            rotate(state, &mut program, presented, fresh)?;
+            Ok(Refreshed::Given(Box::new(program), standing))
         };
         let peer = origin.peer;
         let entry = |refreshed: &Refreshed| match refreshed {
-            Refreshed::Given(program) => programs::about(Actor::Appliance, "program.refresh", program).peer(peer),
+            Refreshed::Given(program, standing) => {
+                let entry = programs::about(Actor::Appliance, "program.refresh", program).peer(peer);
+                if *standing == Standing::Again {
+                    entry.detail("again", "the answer before was not used")
+                } else {
+                    entry
+                }
+            }
             Refreshed::PutOut(program, why) => {
                 programs::about(Actor::Appliance, "program.put-out", program).peer(peer).reason(why)
             }
         };
-        match self.change(rotate, entry).await? {
-            Refreshed::Given(program) => Ok(issued(access, refresh, &program)),
+        match self.change(refresh_access, entry).await? {
+            Refreshed::Given(program, _) => Ok(issued(access, refresh, &program)),
             Refreshed::PutOut(program, _) => {
                 self.publish(Event::ProgramRevoked(program.id));
                 Err(OAuthError::InvalidGrant)
@@ -251,7 +261,8 @@ impl Identity {
                 let family = programs::family_hash(self, token);
                 let Some((account, id)) = store.read::<Families>(&family)? else { return Ok(None) };
                 let presented = programs::hash(self, Kind::Refresh, token);
-                let found = of_program(account, id)?.filter(|(_, program)| program.refresh == presented);
+                let counts = |program: &Program| program.standing(presented, now) != Standing::Over;
+                let found = of_program(account, id)?.filter(|(_, program)| counts(program));
                 Ok(found.map(|found| told(found, None, "refresh_token")))
             }
             _ => Ok(None),

@@ -211,7 +211,8 @@ async fn let_a_program_in(person: &mut Person) -> String {
     config(person, &access).await;
     let again = [("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", refresh.as_str())];
     let second = person.program("/oauth/token", &again).await;
-    person.tokens(&second);
+    let [second, _] = person.tokens(&second);
+    config(person, &second).await;
     assert_eq!(person.program("/oauth/token", &again).await["error"], "invalid_grant");
     access
 }

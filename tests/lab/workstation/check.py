@@ -136,8 +136,11 @@ class Walk:
     def refreshing_and_reuse(self):
         client, *_ = self.sign_in()
         endpoint, first = self.metadata()["token_endpoint"], client.token["refresh_token"]
-        second = client.refresh_token(endpoint, first)["refresh_token"]
-        assert first != second
+        lost = client.refresh_token(endpoint, first)["refresh_token"]
+        arrived = client.refresh_token(endpoint, first)
+        second = arrived["refresh_token"]
+        assert len({first, lost, second}) == 3
+        assert self.get("/api/v1/workstation/config", arrived["access_token"]).status_code == 200
         for token in (first, second):
             try:
                 client.refresh_token(endpoint, token)

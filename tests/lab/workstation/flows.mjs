@@ -43,11 +43,13 @@ async function refused(work, error) {
   });
 }
 
-// A code, refreshed; the first refresh token again, which puts the program out.
+// A code, refreshed; the first refresh token again once the second answer was used, which puts the program out.
 const { tokens } = await code();
 const refresh = async (token) =>
   oauth.processRefreshTokenResponse(server, client, await oauth.refreshTokenGrantRequest(server, client, none, token));
 const second = await refresh(tokens.refresh_token);
+const used = await oauth.protectedResourceRequest(second.access_token, 'GET', new URL('/api/v1/workstation/config', issuer));
+assert.equal(used.status, 200);
 await refused(() => refresh(tokens.refresh_token), 'invalid_grant');
 await refused(() => refresh(second.refresh_token), 'invalid_grant');
 
