@@ -3,17 +3,16 @@
 //! afterwards by whatever authorities the caller has.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -21,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use crate::domain::Timestamp;
 use crate::platform::Resolve;
 use crate::tls::policy;
+use crate::wire::Witness;
 
 /// Why there is no answer. Whose side it is on is the caller's to say: it knows who named the host.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +53,11 @@ pub async fn get(resolver: &dyn Resolve, host: &str, port: u16, path: &str) -> R
     let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpsError::Host(host.to_owned()))?;
     let addresses = resolver.resolve(host, port).await.map_err(HttpsError::Reach)?;
     let stream = TcpStream::connect(addresses.as_slice()).await.map_err(HttpsError::Reach)?;
-    let witness = Arc::new(Witness { provider: policy::provider(), chain: Mutex::default() });
-    let config = ClientConfig::builder_with_provider(Arc::clone(&witness.provider));
-    let config = config.with_safe_default_protocol_versions().map_err(speak)?;
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(&witness) as _;
-    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let (mut config, witness) = Witness::config(policy::provider()).map_err(speak)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let tls = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await.map_err(speak)?;
     let body = exchange(tls, &authority(host, port), path).await?;
-    let chain = std::mem::take(&mut *witness.chain.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Answer { body, chain, name })
+    Ok(Answer { body, chain: witness.shown(), name })
 }
 
 impl Answer {
@@ -116,51 +111,6 @@ fn speak(error: impl std::fmt::Display) -> HttpsError {
 fn authority(host: &str, port: u16) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     if port == 443 { host } else { format!("{host}:{port}") }
-}
-
-/// Believes any certificate for the length of one download, and remembers the chain, which is judged afterwards. The
-/// handshake's signature is verified: whoever is there holds the key of the certificate that was shown.
-#[derive(Debug)]
-struct Witness {
-    provider: Arc<CryptoProvider>,
-    chain: Mutex<Vec<CertificateDer<'static>>>,
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// More than a discovery document or a certificate has.

@@ -209,7 +209,7 @@ impl Attempt<'_> {
             .with_protocol_versions(versions)
             .map_err(|error| ConnectError::Settings(error.to_string()))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+            .with_custom_certificate_verifier(wire::judge::verifier(&verifier, provider))
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         // Every connection shows its certificate.

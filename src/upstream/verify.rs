@@ -1,22 +1,20 @@
 //! Believing a SQL Server's certificate by its rule, and remembering what was shown.
-//!
-//! By every rule, the handshake's signature proves that the server holds the key of the certificate that it shows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 use super::error::ConnectError;
 use super::met::Verdict;
 use super::target::{Target, TlsRule};
-use crate::wire::fingerprint;
+use crate::wire::{Judge, fingerprint, judge};
 
 /// What the handshake showed, and what was made of it.
 #[derive(Debug, Clone)]
@@ -32,13 +30,12 @@ pub(super) enum Purpose {
     Probe,
 }
 
-/// The verifier of one connection.
+/// The judge of one connection.
 #[derive(Debug)]
 pub(super) struct Verifier {
     belief: Belief,
     name: Option<ServerName<'static>>,
     purpose: Purpose,
-    provider: Arc<CryptoProvider>,
     shown: Mutex<Option<Shown>>,
 }
 
@@ -67,7 +64,7 @@ impl Verifier {
                 TlsRule::TrustAnything => Belief::Anything,
             };
         let name = target.certificate_name.as_deref().map(server_name).transpose()?;
-        Ok(Self { belief, name, purpose, provider: Arc::clone(provider), shown: Mutex::new(None) })
+        Ok(Self { belief, name, purpose, shown: Mutex::new(None) })
     }
 
     /// What was shown, if the handshake came that far.
@@ -75,7 +72,7 @@ impl Verifier {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn judge(
+    fn verdict(
         &self,
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
@@ -108,49 +105,22 @@ impl Verifier {
     }
 }
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
+impl Judge for Verifier {
+    fn judge(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let judged = self.judge(end_entity, intermediates, server_name, now);
+    ) -> Result<(), Error> {
+        let judged = self.verdict(leaf, rest, name, now);
         let verdict = judged.clone().unwrap_or_else(|error| Verdict::Refused(in_words(&error)));
-        let chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
+        let chain = judge::chain(leaf, rest);
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown { chain, verdict });
-        match (judged, self.purpose) {
-            (Err(error), Purpose::Connect) => Err(error),
-            _ => Ok(ServerCertVerified::assertion()),
+        match self.purpose {
+            Purpose::Connect => judged.map(drop),
+            Purpose::Probe => Ok(()),
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-
-    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
-        None
     }
 }
 

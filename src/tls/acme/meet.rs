@@ -1,13 +1,10 @@
 //! Who answers at an address: this appliance, or somebody else. Nothing is sent but a name.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -16,7 +13,7 @@ use super::explain::clean;
 use crate::tls::certificates::Certificates;
 use crate::tls::challenges::Challenges;
 use crate::tls::policy;
-use crate::wire::CertificateFacts;
+use crate::wire::{CertificateFacts, Witness};
 
 /// Who answered.
 pub(super) enum Met {
@@ -28,14 +25,13 @@ pub(super) enum Met {
 
 /// Whoever shows the certificate that this appliance shows now, and holds its key, is this appliance.
 pub(super) async fn over_tls(tcp: TcpStream, name: &str, shown: &Certificates) -> Met {
-    let Some((connector, seen)) = connector() else { return Met::Another(NOT_US_TLS.to_owned()) };
+    let Ok((config, witness)) = Witness::config(policy::provider()) else { return Met::Another(NOT_US_TLS.to_owned()) };
     let Ok(server) = ServerName::try_from(name.to_owned()) else { return Met::Another(NOT_US_TLS.to_owned()) };
     let before = shown.current();
-    if connector.connect(server, tcp).await.is_err() {
+    if TlsConnector::from(Arc::new(config)).connect(server, tcp).await.is_err() {
         return Met::Another(NOT_US_TLS.to_owned());
     }
-    let leaf = seen.leaf.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(leaf) = leaf else { return Met::Another(NOT_US_TLS.to_owned()) };
+    let Some(leaf) = witness.shown().into_iter().next() else { return Met::Another(NOT_US_TLS.to_owned()) };
     // It may have been swapped in the meantime.
     let ours = [before, shown.current()];
     if ours.iter().any(|one| one.chain().first() == Some(&leaf)) {
@@ -101,61 +97,6 @@ fn random() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-fn connector() -> Option<(TlsConnector, Arc<Seen>)> {
-    let provider = policy::provider();
-    let seen = Arc::new(Seen { leaf: Mutex::default(), provider: Arc::clone(&provider) });
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&seen) as _)
-        .with_no_client_auth();
-    Some((TlsConnector::from(Arc::new(config)), seen))
-}
-
-/// Believes no certificate and refuses none: it remembers what was shown. That the other side holds the key is verified.
-#[derive(Debug)]
-struct Seen {
-    leaf: Mutex<Option<CertificateDer<'static>>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Seen {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        *self.leaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(leaf.clone().into_owned());
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 const NOT_US_TLS: &str = "something answers that does not speak TLS as this appliance does";
