@@ -59,6 +59,22 @@ impl Discover {
     }
 }
 
+/// Whether an appliance that was found may be connected to. One that only the network speaks for is named, and a person asked;
+/// where there is nobody to ask, it is refused.
+pub(super) fn agree(found: &Found, ask: Option<impl FnOnce(&str) -> anyhow::Result<bool>>) -> anyhow::Result<()> {
+    let (url, ground) = (found.candidate.advert.url(), &found.ground);
+    anyhow::ensure!(ground.is_given(), "{url}: {ground}");
+    if !ground.is_networks_word() {
+        return Ok(());
+    }
+    let ask = ask.with_context(|| {
+        format!("{url} was found ({ground}), and there is no terminal to ask whether it is meant: give its URL, or --fingerprint")
+    })?;
+    let question = format!("{url} was found: {ground}. Is that the appliance that is meant?");
+    anyhow::ensure!(ask(&question)?, "not connected to {url}: give the URL of the one that is meant");
+    Ok(())
+}
+
 fn show(found: &Found) {
     let appliance = &found.document.appliance;
     output::line(format_args!("url          {}", found.candidate.advert.url()));
@@ -91,4 +107,38 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
         })
     });
     serde_json::json!({ "found": found, "tried": tried })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::discovery::{Candidate, Ground, How};
+    use crate::workstation::dns::Advert;
+    use crate::workstation::documents::Discovery;
+
+    fn found(ground: Ground) -> Found {
+        let advert = Advert { host: "sql.corp.example".into(), port: 443, authority_sha256: None };
+        let candidate = Candidate { how: How::Dns("corp.example".into()), advert };
+        Found { candidate, document: Discovery::new("1", "Contoso", None), ground, authority: None }
+    }
+
+    #[test]
+    fn what_only_the_network_speaks_for_is_connected_to_when_a_person_says_so() {
+        let searched = found(Ground::Searched("corp.example".into()));
+        let says = |answer| {
+            Some(move |question: &str| {
+                assert!(question.contains("https://sql.corp.example") && question.contains("DHCP"), "{question}");
+                Ok(answer)
+            })
+        };
+        let nobody = None::<fn(&str) -> anyhow::Result<bool>>;
+        agree(&searched, says(true)).unwrap();
+        assert!(agree(&searched, says(false)).unwrap_err().to_string().contains("not connected"));
+        let refused = agree(&searched, nobody).unwrap_err().to_string();
+        assert!(refused.contains("https://sql.corp.example") && refused.contains("--fingerprint"), "{refused}");
+        // What was given needs no more words, and what is not believed is not made so by any.
+        agree(&found(Ground::System), nobody).unwrap();
+        agree(&found(Ground::Fingerprint), nobody).unwrap();
+        assert!(agree(&found(Ground::Nothing("why".into())), says(true)).is_err());
+    }
 }

@@ -109,6 +109,14 @@ pub fn domain_of(host: &str) -> Option<&str> {
     (host.parse::<IpAddr>().is_err() && is_name(domain)).then_some(domain)
 }
 
+/// Whether a host is a domain or below it. Labels count whole, and case does not.
+pub fn is_within(host: &str, domain: &str) -> bool {
+    let labels =
+        |name: &str| -> Vec<String> { name.trim_end_matches('.').rsplit('.').map(str::to_ascii_lowercase).collect() };
+    let (host, domain) = (labels(host), labels(domain));
+    !domain.iter().any(String::is_empty) && host.starts_with(&domain)
+}
+
 /// Whether it is a DNS name, short enough for what is put before it, and no address.
 fn is_name(text: &str) -> bool {
     text.len() <= 240 && is_host(text) && text.parse::<IpAddr>().is_err()
@@ -176,6 +184,17 @@ mod tests {
         for (target, port) in [(".", 443), ("", 443), ("sql.example.com", 0), ("10.0.0.5", 443), ("a/b", 443)] {
             assert_eq!(Advert::read(target, port, []), None, "{target}");
         }
+    }
+
+    #[test]
+    fn a_host_is_within_a_domain_by_whole_labels() {
+        for host in ["corp.example", "sql.corp.example", "a.b.CORP.Example.", "xn--a.corp.example"] {
+            assert!(is_within(host, "corp.example") && is_within(host, "Corp.EXAMPLE."), "{host}");
+        }
+        for host in ["evil.example", "evilcorp.example", "corp.example.evil.com", "example", "xcorp.example", ""] {
+            assert!(!is_within(host, "corp.example"), "{host}");
+        }
+        assert!(!is_within("sql.corp.example", "") && !is_within("sql.corp.example", ".") && !is_within("", ""));
     }
 
     #[test]

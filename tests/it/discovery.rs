@@ -179,7 +179,59 @@ async fn what_is_no_gatehouse_is_told_of_and_nothing_is_followed() {
 }
 
 #[tokio::test]
-async fn the_dns_is_asked_for_each_domain_and_the_first_that_answers_is_it() {
+async fn the_system_vouches_for_a_name_of_the_domain_that_was_asked_for_and_for_no_other() {
+    // A chain that the system believes, for a host that the DNS chose.
+    let signed = Signed::for_host("localhost");
+    let port = serve(&signed.tls, pages(&signed.anchor)).await;
+    let at = |port| Advert { host: "localhost".into(), port, authority_sha256: None };
+    let dns = |domain| Dns { domains: vec![domain], adverts: [(domain, vec![at(port)])].into(), ..Dns::default() };
+    for foreign in ["corp.invalid", "localhost.invalid"] {
+        let why = ground(search(Search::default(), &dns(foreign), signed.roots()).await);
+        assert!(matches!(&why, Ground::Nothing(why) if why.contains("give its URL") && why.contains(foreign)), "{why}");
+        let given = Search { domains: vec![foreign.to_owned()], ..Search::default() };
+        assert!(!ground(search(given, &dns(foreign), signed.roots()).await).is_given(), "{foreign}");
+    }
+    // The network may have said in which domain this machine searches; a person who names one means it.
+    let searched = ground(search(Search::default(), &dns("LocalHost"), signed.roots()).await);
+    assert_eq!(searched, Ground::Searched("LocalHost".into()));
+    assert!(searched.is_given() && searched.is_networks_word() && searched.to_string().contains("DHCP"));
+    let given = Search { domains: vec!["localhost".to_owned()], ..Search::default() };
+    assert_eq!(ground(search(given, &dns("localhost"), signed.roots()).await), Ground::System);
+    // The fingerprint holds whoever named the host.
+    let fingerprint = Some(signed.anchor.sha256().to_owned());
+    let outcome = search(Search { fingerprint, ..Search::default() }, &dns("corp.invalid"), signed.roots()).await;
+    assert_eq!(ground(outcome), Ground::Fingerprint);
+}
+
+#[tokio::test]
+async fn what_is_not_believed_hides_nothing_that_is() {
+    let (real, other) = (Signed::for_host("localhost"), Signed::for_host("localhost"));
+    let first = serve(&other.tls, pages(&other.anchor)).await;
+    let second = serve(&other.tls, pages(&other.anchor)).await;
+    let third = serve(&real.tls, pages(&real.anchor)).await;
+    let adverts = |ports: &[u16]| -> Vec<Advert> {
+        ports.iter().map(|port| Advert { host: "localhost".into(), port: *port, authority_sha256: None }).collect()
+    };
+    let dns = Dns {
+        domains: vec!["corp.invalid", "localhost"],
+        adverts: [("corp.invalid", adverts(&[first])), ("localhost", adverts(&[second, third]))].into(),
+        ..Dns::default()
+    };
+    let outcome = search(Search::default(), &dns, real.roots()).await;
+    let found = outcome.found.unwrap();
+    assert_eq!((found.candidate.advert.port, found.ground), (third, Ground::Searched("localhost".into())));
+    let told = |port: u16| {
+        let url = format!("https://localhost:{port}/");
+        outcome.tried.iter().any(|tried| tried.what.starts_with(&url) && tried.why.starts_with("not believed"))
+    };
+    assert!(told(first) && told(second), "{:?}", outcome.tried);
+    // Where none is, the first is told of.
+    let outcome = search(Search::default(), &dns, RootCertStore::empty()).await;
+    assert_eq!(outcome.found.unwrap().candidate.advert.port, first);
+}
+
+#[tokio::test]
+async fn the_dns_is_asked_for_each_domain_and_the_first_that_answers_is_told_of() {
     let signed = Signed::for_host("localhost");
     let port = serve(&signed.tls, pages(&signed.anchor)).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();

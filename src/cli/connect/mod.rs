@@ -7,6 +7,7 @@ mod enrol;
 mod sign_in;
 mod status;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
+use super::admin::input::confirm;
+use super::discover::agree;
 use super::output;
 use crate::config::{Desktop, Log};
 use crate::connector::client::Client;
@@ -34,7 +37,7 @@ use crate::workstation::integrations::HttpsUrl;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Connect {
-    /// The appliance's URL or host [default: the one that was connected to before, or what `gatehouse discover` finds]
+    /// The appliance's URL or host [default: the one that was connected to before, or what `gatehouse discover` finds, after asking]
     url: Option<String>,
     /// The SHA-256 of the appliance's own authority, as its administrator tells it; remembered
     #[arg(long, value_name = "SHA-256")]
@@ -201,7 +204,7 @@ impl Connect {
         let outcome = discover(&search, &lookup, &fetcher, &**clock).await;
         outcome.tried.iter().for_each(|tried| output::note(format_args!("not {}: {}", tried.what, tried.why)));
         let found = outcome.found.context("no appliance was found")?;
-        anyhow::ensure!(found.ground.is_given(), "{}: {}", found.candidate.advert.url(), found.ground);
+        agree(&found, std::io::stdin().is_terminal().then_some(|question: &str| confirm(question, false)))?;
         let keeps = self.keep.unwrap_or(Keeps::Keyring);
         let known = Known::of(&found, keeps).context("the appliance is not believed")?;
         output::line(format_args!("found {:?} at {}: {}", known.name, known.place, found.ground));

@@ -43,11 +43,13 @@ impl Fetcher {
         Self { resolver, roots: Arc::new(roots) }
     }
 
-    /// The document of a place, and the ground to believe it; `fingerprint` is the one that somebody gave.
+    /// The document of a place, and the ground to believe it; `fingerprint` is the one that somebody gave, `by_system` what it is
+    /// worth if the system's authorities vouch for the certificate.
     pub(super) async fn ask(
         &self,
         advert: &Advert,
         fingerprint: Option<&str>,
+        by_system: Ground,
         now: Timestamp,
     ) -> Result<(Discovery, Ground, Option<Anchor>), FetchError> {
         let answer = https::get(&*self.resolver, &advert.host, advert.port, DISCOVERY_PATH).await?;
@@ -63,7 +65,7 @@ impl Fetcher {
                 Err(why) => (Ground::Nothing(why), None),
             },
             None => match answer.verify(Arc::clone(&self.roots), now) {
-                Ok(()) => (Ground::System, None),
+                Ok(()) => (by_system, None),
                 Err(error) => {
                     let why = in_words(&error);
                     let why = format!("{why}; --fingerprint takes the one that the administrator tells");

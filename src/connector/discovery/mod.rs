@@ -1,9 +1,14 @@
-//! Finding an appliance: the URL that was given, DNS, a usual name, multicast DNS; in this order, and the first that answers
-//! with a discovery document is it.
+//! Finding an appliance: the URL that was given, DNS, a usual name, multicast DNS; in this order. The first that answers with a
+//! discovery document and is believed is it; where none is believed, the first that answers is told of.
 //!
-//! Finding is not believing. What answers is believed on one of two grounds ([`Ground`]): the operating system's authorities
-//! vouch for its certificate, or its own authority has the fingerprint that a person gave. A fingerprint out of the DNS or out of
+//! Finding is not believing. What answers is believed on one of two grounds ([`Ground`]): its own authority has the fingerprint
+//! that a person gave, or the operating system's authorities vouch for its certificate. A fingerprint out of the DNS or out of
 //! the document itself is told to be compared, and is no ground: whoever can answer in the appliance's place can write it, too.
+//!
+//! The system's authorities vouch for a name, and say nothing of who chose it. So they are a ground for a name that a person gave,
+//! and for one within the domain that was asked for: without DNSSEC that domain is what a certificate is compared with, and not the
+//! target of its SRV record (RFC 2782, "Security considerations"; RFC 6125, 1.8 and 6.2.1). The domains that this machine searches
+//! in are often the network's word (DHCP), which the ground tells. What multicast DNS tells has no domain to be compared with.
 
 mod fetch;
 mod lookup;
@@ -19,7 +24,7 @@ pub use multicast::multicast;
 use crate::platform::Clock;
 use crate::platform::clock::within;
 use crate::tls::Anchor;
-use crate::workstation::dns::Advert;
+use crate::workstation::dns::{Advert, is_within};
 use crate::workstation::documents::{DISCOVERY_PATH, Discovery};
 
 /// Where to look.
@@ -27,7 +32,7 @@ use crate::workstation::documents::{DISCOVERY_PATH, Discovery};
 pub struct Search {
     /// The URL or host that somebody gave: then nowhere else is looked.
     pub given: Option<String>,
-    /// The domains to search in; where there is none, those of the machine.
+    /// The domains to search in, as somebody gave them; where there is none, those of the machine.
     pub domains: Vec<String>,
     /// Whether to ask around in the local network, too.
     pub multicast: bool,
@@ -62,8 +67,11 @@ impl fmt::Display for How {
 /// On which ground its certificate is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {
-    /// An authority that the operating system trusts has signed it.
+    /// An authority that the operating system trusts has signed it, for the host that somebody gave or for one in the domain that
+    /// somebody gave.
     System,
+    /// The same for a host in a domain that this machine searches in. Nobody gave that: the network may have (DHCP).
+    Searched(String),
     /// Its own authority has signed it, and has the fingerprint that was given.
     Fingerprint,
     /// None: why not.
@@ -75,12 +83,22 @@ impl Ground {
     pub fn is_given(&self) -> bool {
         !matches!(self, Self::Nothing(_))
     }
+
+    /// Whether it is no better than what the network said: then a person has to say that this is the appliance.
+    pub fn is_networks_word(&self) -> bool {
+        matches!(self, Self::Searched(_))
+    }
 }
 
 impl fmt::Display for Ground {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str("an authority that this system trusts has signed its certificate"),
+            Self::Searched(domain) => write!(
+                f,
+                "an authority that this system trusts has signed its certificate; it is in {domain}, where this machine searches, \
+                 perhaps because the network said so (DHCP)"
+            ),
             Self::Fingerprint => f.write_str("its own authority has the fingerprint that was given"),
             Self::Nothing(why) => write!(f, "not believed: {why}"),
         }
@@ -96,6 +114,13 @@ pub struct Candidate {
     pub advert: Advert,
 }
 
+impl Candidate {
+    /// What is asked for there, for people.
+    fn what(&self) -> String {
+        format!("{}{DISCOVERY_PATH} ({})", self.advert.url(), self.how)
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -107,6 +132,12 @@ pub struct Found {
     pub ground: Ground,
     /// Its own authority, where the ground is that authority's fingerprint.
     pub authority: Option<Anchor>,
+}
+
+impl Found {
+    fn not_believed(&self) -> Tried {
+        Tried { what: self.candidate.what(), why: self.ground.to_string() }
+    }
 }
 
 /// What was tried, and why it is not it.
@@ -121,9 +152,9 @@ pub struct Tried {
 /// The search's result: what was found, if anything, and what was tried before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The first that answered.
+    /// The first that is believed, or else the first that answered.
     pub found: Option<Found>,
-    /// What did not.
+    /// What is not it.
     pub tried: Vec<Tried>,
 }
 
@@ -183,7 +214,7 @@ async fn in_domains(search: &Search, lookup: &dyn Lookup, clock: &dyn Clock, tri
     candidates
 }
 
-/// Whether one of them is it.
+/// Whether one of them is believed. One that is not is kept until then, and hides nothing that comes after it.
 async fn look_at(
     candidates: Vec<Candidate>,
     search: &Search,
@@ -192,17 +223,42 @@ async fn look_at(
     outcome: &mut Outcome,
 ) -> bool {
     for candidate in candidates {
-        let what = format!("{}{DISCOVERY_PATH} ({})", candidate.advert.url(), candidate.how);
-        match within(clock, FETCH, fetcher.ask(&candidate.advert, search.fingerprint.as_deref(), clock.now())).await {
+        let what = candidate.what();
+        let (advert, given) = (&candidate.advert, search.fingerprint.as_deref());
+        let asking = fetcher.ask(advert, given, by_system(&candidate, search), clock.now());
+        match within(clock, FETCH, asking).await {
             Ok(Ok((document, ground, authority))) => {
-                outcome.found = Some(Found { candidate, document, ground, authority });
-                return true;
+                let found = Found { candidate, document, ground, authority };
+                if found.ground.is_given() {
+                    let before = outcome.found.replace(found);
+                    outcome.tried.extend(before.map(|before| before.not_believed()));
+                    return true;
+                }
+                match &outcome.found {
+                    Some(_) => outcome.tried.push(found.not_believed()),
+                    None => outcome.found = Some(found),
+                }
             }
             Ok(Err(error)) => outcome.tried.push(Tried { what, why: error.to_string() }),
             Err(_) => outcome.tried.push(Tried { what, why: "no answer in time".to_owned() }),
         }
     }
     false
+}
+
+/// What it is worth if the system's authorities vouch for its certificate.
+fn by_system(candidate: &Candidate, search: &Search) -> Ground {
+    match &candidate.how {
+        How::Given => Ground::System,
+        How::Dns(domain) | How::Name(domain) if !is_within(&candidate.advert.host, domain) => Ground::Nothing(format!(
+            "its certificate holds, and it is not in {domain}: whoever answers in the DNS can name any host; {SAY_SO}"
+        )),
+        How::Dns(_) | How::Name(_) if !search.domains.is_empty() => Ground::System,
+        How::Dns(domain) | How::Name(domain) => Ground::Searched(domain.clone()),
+        How::Multicast => Ground::Nothing(format!(
+            "its certificate holds, and anybody in the local network can name any host; {SAY_SO}"
+        )),
+    }
 }
 
 /// `https://host:port/…`, `host:port` or `host`.
@@ -212,6 +268,7 @@ fn read_given(given: &str) -> Option<Advert> {
     Some(Advert { host: url.host().to_owned(), port: url.port(), authority_sha256: None })
 }
 
+const SAY_SO: &str = "give its URL if it is the one that is meant, or --fingerprint";
 const LOOK_UP: Duration = Duration::from_secs(5);
 const FETCH: Duration = Duration::from_secs(10);
 const ASK_AROUND: Duration = Duration::from_secs(3);

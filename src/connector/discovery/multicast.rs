@@ -21,7 +21,7 @@ pub async fn multicast(clock: &dyn Clock, limit: Duration) -> Result<Vec<Advert>
                 .iter()
                 .map(|property| [property.key().as_bytes(), b"=", property.val().unwrap_or_default()].concat())
                 .collect();
-            // The name that its certificate has; its own one is of `.local`.
+            // The name that its certificate has; its own one is of `.local`. Anybody can write any: that is no ground to believe it.
             let host = service.txt_properties.get_property_val_str("host").unwrap_or(&service.host);
             let read = Advert::read(host, service.port, texts.iter().map(|text| text.as_slice()));
             if let Some(advert) = read.filter(|advert| !adverts.contains(advert)) {
