@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatehouse::audit::Actor;
 use gatehouse::domain::Event;
-use gatehouse::platform::{Clock, SystemClock, SystemResolver};
+use gatehouse::platform::{Clock, Resolve, Resolving, SystemClock, SystemResolver};
 use gatehouse::workstation::integrations::{
     Audience, Checker, Exchange, Free, HttpsUrl, IntegrationError, Kind, MailSecurity, SharePoint, Smtp, check,
 };
@@ -102,7 +103,8 @@ async fn serve(acceptor: TlsAcceptor, lines: &'static [&'static str]) -> SocketA
 }
 
 async fn found(kind: Kind, roots: RootCertStore) -> Vec<(bool, String)> {
-    let checker = Checker::with_roots(Arc::new(SystemResolver::new()), roots);
+    // The servers of these tests are on this machine.
+    let checker = Checker::with_roots(Arc::new(SystemResolver::new()), roots).reaching_this_machine();
     let clock: Arc<dyn Clock> = SystemClock::new();
     let checked = check(&kind, &checker, &*clock).await;
     checked.findings.into_iter().map(|finding| (finding.well, finding.text)).collect()
@@ -139,8 +141,10 @@ fn mail(port: u16) -> Kind {
 async fn a_mail_server_is_asked_to_change_over_and_one_that_does_not_is_told_of() {
     for (lines, expected) in [
         (&["220 a\r\n", "250-a\r\n250 STARTTLS\r\n", "220 go\r\n"][..], None),
-        (&["220 a\r\n", "250 a\r\n", "454 not now\r\n"], Some("454 not now")),
-        (&["554 go away\r\n"], Some("554 go away")),
+        (&["220 a\r\n", "250 a\r\n", "454 not now\r\n"], Some("it answers 454")),
+        (&["554 go away\r\n"], Some("it answers 554")),
+        (&["-ERR secret\r\n"], Some("it does not speak SMTP")),
+        (&["22\u{e9} secret\r\n"], Some("it does not speak SMTP")),
         // What comes ahead of TLS could be anybody's (CVE-2011-0411).
         (&["220 a\r\n", "250 a\r\n", "220 go\r\n250 injected\r\n"], Some("it spoke on")),
     ] {
@@ -157,7 +161,43 @@ async fn a_mail_server_is_asked_to_change_over_and_one_that_does_not_is_told_of(
             Some(text) => assert!(!found[1].0 && found[1].1.contains(text), "{found:?}"),
         }
         assert!(!found[0].0, "a name that there is not");
+        // What it says beside its code is for nobody.
+        assert!(!found[1].1.contains("away") && !found[1].1.contains("secret"));
     }
+}
+
+/// Says that a name has these addresses, and counts how often it is asked.
+struct Says(Vec<SocketAddr>, AtomicUsize);
+
+impl Resolve for Says {
+    fn resolve<'a>(&'a self, _host: &'a str, _port: u16) -> Resolving<'a> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
+#[tokio::test]
+async fn a_check_does_not_knock_at_what_is_for_this_machine_alone() {
+    let (acceptor, roots) = certified("localhost");
+    let at = serve(acceptor, &[]).await;
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), at.port());
+    let metadata: SocketAddr = "169.254.169.254:443".parse().unwrap();
+    let look = async |addresses: &[SocketAddr], checker: fn(Checker) -> Checker| {
+        let says = Arc::new(Says(addresses.to_vec(), AtomicUsize::default()));
+        let checker = checker(Checker::with_roots(Arc::clone(&says) as _, roots.clone()));
+        let finding = check(&site(at.port()), &checker, &*clock).await.findings.remove(0);
+        // What was judged is what is connected to: a second look-up could say something else.
+        assert_eq!(says.1.load(Ordering::SeqCst), 1);
+        (finding.well, finding.text)
+    };
+    for addresses in [&[at][..], &[mapped], &[metadata], &[at, metadata]] {
+        let (well, text) = look(addresses, |checker| checker).await;
+        assert!(!well && text.starts_with("not reached") && text.contains("is not checked from here"), "{text}");
+    }
+    // The server is there all the while, and it is judged address by address.
+    let (well, text) = look(&[metadata, at], Checker::reaching_this_machine).await;
+    assert!(well, "{text}");
 }
 
 #[tokio::test]

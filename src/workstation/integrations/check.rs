@@ -1,5 +1,6 @@
 //! Whether a service can be reached from the appliance, and whether its certificate is believed by the operating system's
-//! authorities. It connects, and asks for nothing: no URL is fetched, no redirect followed, nobody signs in.
+//! authorities. It connects, and asks for nothing: no URL is fetched, no redirect followed, nobody signs in. Addresses that
+//! mean this machine, its link or a cloud's own services are left out ([`super::egress`]), and nothing is shown of what a place says.
 
 use std::io;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::egress::Reaches;
 use super::kind::{Kind, MailSecurity};
 use super::url::HttpsUrl;
 use crate::domain::Timestamp;
@@ -75,6 +77,7 @@ impl Checked {
 pub struct Checker {
     resolver: Arc<dyn Resolve>,
     tls: Arc<ClientConfig>,
+    reaches: Reaches,
 }
 
 impl Checker {
@@ -94,7 +97,13 @@ impl Checker {
             // The provider has both versions of TLS, so this is never reached; what is made here believes nobody.
             Err(_) => ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
         };
-        Self { resolver, tls: Arc::new(tls) }
+        Self { resolver, tls: Arc::new(tls), reaches: Reaches::Others }
+    }
+
+    /// The same, and it reaches this machine's loopback addresses, too: for tests, whose servers are there. No setting and no
+    /// request leads here.
+    pub fn reaching_this_machine(self) -> Self {
+        Self { reaches: Reaches::ThisMachine, ..self }
     }
 }
 
@@ -182,7 +191,18 @@ enum Trouble {
 }
 
 async fn look(endpoint: &Endpoint, checker: &Checker) -> Result<CertificateFacts, Trouble> {
-    let addresses = checker.resolver.resolve(&endpoint.host, endpoint.port).await.map_err(Trouble::Reach)?;
+    let found = checker.resolver.resolve(&endpoint.host, endpoint.port).await.map_err(Trouble::Reach)?;
+    // What is connected to is what was judged: the name is not looked up again.
+    let (mut addresses, mut refused) = (Vec::new(), None);
+    for address in found {
+        match checker.reaches.refuses(address.ip()) {
+            None => addresses.push(address),
+            Some(why) => refused = Some(format!("{} {why}, and is not checked from here", address.ip())),
+        }
+    }
+    if let Some(why) = refused.filter(|_| addresses.is_empty()) {
+        return Err(Trouble::Reach(io::Error::other(why)));
+    }
     let mut stream = TcpStream::connect(addresses.as_slice()).await.map_err(Trouble::Reach)?;
     if endpoint.speaks == Speaks::Smtp {
         change_over(&mut stream)
@@ -228,13 +248,17 @@ async fn change_over(stream: &mut TcpStream) -> io::Result<()> {
     }
 }
 
-/// Reads an answer of one line or several; its code has to be the expected one.
+/// Reads an answer of one line or several; its code has to be the expected one. Of another answer its code is told and no more:
+/// what a place says is not for whoever had it checked.
 async fn said(stream: &mut BufReader<&mut TcpStream>, code: &str) -> io::Result<()> {
     for _ in 0..MOST_LINES {
         let mut line = String::new();
         (&mut *stream).take(LONGEST_LINE).read_line(&mut line).await?;
         if !line.starts_with(code) || !line.ends_with('\n') {
-            return Err(io::Error::other(format!("it says {:?}", line.trim_end())));
+            let told = line.get(..3).filter(|told| told.bytes().all(|byte| byte.is_ascii_digit()));
+            return Err(io::Error::other(
+                told.map_or("it does not speak SMTP".to_owned(), |told| format!("it answers {told}")),
+            ));
         }
         if line.as_bytes().get(3) != Some(&b'-') {
             return Ok(());

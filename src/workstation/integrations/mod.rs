@@ -5,6 +5,7 @@
 //! whether it can be; [`check()`] looks whether it can be reached from here.
 
 mod check;
+mod egress;
 mod error;
 mod kind;
 mod url;
