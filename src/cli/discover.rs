@@ -84,13 +84,18 @@ fn show(found: &Found) {
     if let Some(authority) = &found.document.authority {
         output::line(format_args!("authority    SHA-256 {}", grouped(&authority.sha256)));
     }
-    match (&found.candidate.advert.authority_sha256, &found.document.authority) {
-        (Some(dns), Some(own)) if *dns == own.sha256 => {
-            output::note("the fingerprint in the DNS is the same; that proves as much as your DNS does");
-        }
-        (Some(dns), _) => output::note(format_args!("the DNS names another authority: SHA-256 {}", grouped(dns))),
-        (None, _) => {}
-    }
+    compared(found).iter().for_each(output::note);
+}
+
+/// What the fingerprint that was announced is worth beside the one of the document; nothing where there are not both. A document
+/// names no authority while its certificate is another's: ACME's, a company's.
+fn compared(found: &Found) -> Option<String> {
+    let announced = found.candidate.advert.authority_sha256.as_ref()?;
+    let own = found.document.authority.as_ref()?;
+    Some(match *announced == own.sha256 {
+        true => "the fingerprint in the DNS is the same; that proves as much as your DNS does".to_owned(),
+        false => format!("the DNS names another authority: SHA-256 {}", grouped(announced)),
+    })
 }
 
 fn as_json(outcome: &Outcome) -> serde_json::Value {
@@ -120,6 +125,21 @@ mod tests {
         let advert = Advert { host: "sql.corp.example".into(), port: 443, authority_sha256: None };
         let candidate = Candidate { how: How::Dns("corp.example".into()), advert };
         Found { candidate, document: Discovery::new("1", "Contoso", None), ground, authority: None }
+    }
+
+    #[test]
+    fn an_announced_fingerprint_is_compared_where_the_document_names_an_authority() {
+        let (one, two) = ("ab".repeat(32), "cd".repeat(32));
+        let told = |announced: Option<&String>, own: Option<&String>| {
+            let mut found = found(Ground::System);
+            found.candidate.advert.authority_sha256 = announced.cloned();
+            found.document = Discovery::new("1", "Contoso", own.map(String::as_str));
+            compared(&found)
+        };
+        assert!(told(Some(&one), Some(&one)).unwrap().contains("is the same"));
+        assert!(told(Some(&one), Some(&two)).unwrap().contains("another authority"));
+        // A certificate of ACME or of a company.
+        assert_eq!((told(Some(&one), None), told(None, Some(&one)), told(None, None)), (None, None, None));
     }
 
     #[test]

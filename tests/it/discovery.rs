@@ -305,6 +305,11 @@ async fn the_records_to_add_are_printed_with_the_fingerprint_of_the_authority() 
     assert_eq!(shown["records"][0]["name"], "_gatehouse._tcp.contoso.example.");
     assert_eq!(shown["records"][1]["data"], format!("\"txtvers=1\" \"sha256={}\"", anchor.sha256()));
 
+    let told = ["--set", "workstation.host=gate.corp.example", "discovery", "dns", "--port", "443"];
+    let (_, shown, told) = gatehouse(&[&dns[..6], &told].concat()).await;
+    assert!(shown.starts_with("_gatehouse._tcp.corp.example. 3600 IN SRV 0 0 443 gate.corp.example.\n"), "{shown}");
+    assert!(shown.contains("sha256=") && told.contains("not running"), "{told}");
+
     let address = ["--data-dir", data, "--set", "appliance.names=10.0.0.5", "discovery", "dns"];
     let (code, _, told) = gatehouse(&[&address[..], &["--domain", "corp.example"]].concat()).await;
     assert!(code == Some(1) && told.contains("appliance.names"), "{told}");
