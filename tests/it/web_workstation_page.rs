@@ -84,6 +84,31 @@ async fn who_has_signed_in_finds_strings_and_files_without_any_password() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_carry_a_name_is_not_offered_and_says_why() {
+    let (house, pages) = open().await;
+    let estate = &house.state.estate;
+    let server = estate.server("main").unwrap();
+    let database = estate.add_database(&Actor::Console, name("b\u{fc}ro"), server.id, "prod".into()).await.unwrap();
+    let new = NewGrant {
+        grantee: Grantee::Account(house.identity().account("ada").unwrap().id),
+        database: database.id,
+        access: AccessLevel::Read,
+        login_user: "login".to_owned(),
+        login_password: Secret::new("password"),
+    };
+    estate.add_grant(&Actor::Console, new).await.unwrap();
+    let mut tab = pages.signed_in(&house, "ada").await;
+    let page = tab.get("/workstations").await;
+    assert!(page.text().contains("href=\"/workstations/b%C3%BCro/udl\""), "{}", page.text());
+    assert!(!page.text().contains("href=\"/workstations/b%C3%BCro/dsn\""), "{}", page.text());
+    assert!(page.text().contains("powershell -ExecutionPolicy Bypass -File"), "{}", page.text());
+    let refused = tab.get("/workstations/b%C3%BCro/dsn").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().contains("ASCII"), "{}", refused.text());
+    assert_eq!(tab.get("/workstations/b%C3%BCro/reg").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn who_asks_for_a_password_gets_one_that_ends_and_strings_with_it() {
     let (house, pages) = open().await;
     let mut tab = pages.signed_in(&house, "ada").await;

@@ -29,7 +29,11 @@ async fn file(
     };
     let connections = web.workstations.connections(&visit.principal)?;
     let connection = connections.iter().find(|one| one.database == alias).ok_or_else(Problem::not_found)?;
-    let File { name, media_type, content } = make(connection).map_err(|error| Problem::internal(&error))?;
+    let made = make(connection).map_err(|error| match error {
+        FileError::NotAscii | FileError::Control => Problem::unprocessable(format!("There is no such file: {error}.")),
+        FileError::Unwritable(_) => Problem::internal(&error),
+    });
+    let File { name, media_type, content } = made?;
     let disposition = format!("attachment; filename=\"{name}\"");
     let facts = [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((facts, content).into_response())

@@ -27,7 +27,7 @@ use super::trust::SignedBy;
 use crate::domain::{AccountId, Secret};
 use crate::workstation::Connection;
 use crate::workstation::connection::Unwritable;
-use crate::workstation::strings::Format;
+use crate::workstation::strings::{Format, needs_microsoft_data};
 
 /// The page's path.
 pub const PATH: &str = "/workstations";
@@ -111,7 +111,7 @@ fn of_account(web: &Web, account: AccountId) -> Result<Vec<DeviceShown>, Problem
 fn database(connection: &Connection) -> Result<DatabaseShown, Problem> {
     let line = |format: Format| {
         let text = format.write(connection)?;
-        Ok::<_, Unwritable>(Line { what: called(format), text: text.expose().to_owned() })
+        Ok::<_, Unwritable>(Line { what: called(format, connection), text: text.expose().to_owned() })
     };
     let lines = Format::ALL.into_iter().map(line).collect::<Result<_, _>>();
     Ok(DatabaseShown {
@@ -122,13 +122,44 @@ fn database(connection: &Connection) -> Result<DatabaseShown, Problem> {
     })
 }
 
-fn called(format: Format) -> &'static str {
+/// What reads a format, as it stands for this connection.
+fn called(format: Format, connection: &Connection) -> &'static str {
     match format {
+        Format::SqlClient if needs_microsoft_data(connection) => ".NET: Microsoft.Data.SqlClient 5 or later",
         Format::SqlClient => ".NET, PowerShell, SSMS (SqlClient)",
         Format::Odbc => "ODBC driver 18",
         Format::OleDb => "OLE DB driver 19",
         Format::Jdbc => "Java (JDBC)",
         Format::Tedious => "Node (tedious)",
         Format::SqlAlchemy => "Python (SQLAlchemy)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workstation::connection::{Encryption, Trust};
+
+    #[test]
+    fn a_string_is_called_after_the_client_that_understands_it() {
+        let plain = Connection {
+            host: "sql.corp.example".into(),
+            port: 1433,
+            database: "crm".into(),
+            user: "ada".into(),
+            password: None,
+            encryption: Encryption::Mandatory,
+            trust: Trust::default(),
+        };
+        let strict = Connection { encryption: Encryption::Strict, ..plain.clone() };
+        let trust = Trust { certificate_name: Some("sql.corp.example".into()), authority_pem: None };
+        let named = Connection { host: "10.0.0.5".into(), trust, ..plain.clone() };
+        for (connection, known) in [(plain, true), (strict, false), (named, false)] {
+            let shown = database(&connection).unwrap();
+            let line = shown.lines.iter().find(|line| line.text.starts_with("Data Source")).unwrap();
+            let new = ["Encrypt=Strict", "HostNameInCertificate"].iter().any(|word| line.text.contains(word));
+            assert_eq!((new, line.what.contains("PowerShell")), (!known, known), "{line:?}");
+            assert_eq!(line.what.contains("Microsoft.Data.SqlClient 5 or later"), !known, "{line:?}");
+        }
     }
 }

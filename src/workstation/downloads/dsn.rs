@@ -1,4 +1,7 @@
 //! `.dsn`: an ODBC file data source, for `FILEDSN=` and for the dialogs of Excel and Access.
+//!
+//! Windows reads these files in the code page of the machine, so what is not ASCII would arrive as
+//! something else: such names get no file.
 
 use super::{File, FileError, file_name, fit};
 use crate::workstation::connection::Connection;
@@ -8,6 +11,9 @@ use crate::workstation::strings::{ODBC_DRIVER, odbc};
 /// stands in braces, as in a connection string.
 pub fn dsn(connection: &Connection) -> Result<File, FileError> {
     let connection = fit(connection)?;
+    if ![&connection.database, &connection.user].iter().all(|text| text.is_ascii()) {
+        return Err(FileError::NotAscii);
+    }
     let mut text = String::from("[ODBC]\r\n");
     for (keyword, value) in pairs(&connection) {
         text.push_str(&format!("{keyword}={value}\r\n"));

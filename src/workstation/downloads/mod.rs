@@ -37,6 +37,11 @@ pub enum FileError {
     /// A value has a character that would end its line.
     #[error("a name has a line break or another control character in it, which this kind of file cannot carry")]
     Control,
+    /// A value has a character that the file's encoding does not have.
+    #[error(
+        "a name has other characters than ASCII in it, and Windows reads this kind of file in another code page on each machine: take the .reg or the .udl file"
+    )]
+    NotAscii,
 }
 
 /// The connection as a file may have it: no password, no control characters.

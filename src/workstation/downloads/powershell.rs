@@ -1,10 +1,11 @@
-//! `.ps1`: a script that connects with what every Windows has, asks for the password, and says how it went.
+//! `.ps1`: a connection test. It connects with what every Windows has, asks for the password, says how it went, and closes.
 
 use super::{File, FileError, file_name, fit};
 use crate::workstation::connection::Connection;
 use crate::workstation::strings::Format;
 
-/// A script that opens the connection with .NET's own SqlClient.
+/// A script that tests the connection with .NET's own SqlClient. Windows starts no script that was downloaded unless it is told
+/// to, so the first lines say how.
 ///
 /// Every value stands in single quotes, in which PowerShell knows nothing but the quote itself; it takes the typographic
 /// ones for it, too. The file begins with UTF-8's mark: without it Windows PowerShell reads another code page.
@@ -19,7 +20,9 @@ pub fn powershell(connection: &Connection) -> Result<File, FileError> {
     let string = Format::SqlClient.write(&Connection { user: "-".to_owned(), ..plain })?;
     let string = string.expose().replace("User ID=\"-\";", "");
     let text = format!(
-        "# Opens a connection to the database {comment} through Gatehouse. It asks for the password: a pass, or a device's secret.\r\n\
+        "# A connection test: opens a connection to the database {comment} through Gatehouse, says how it went, and closes it.\r\n\
+         # It asks for the password: a pass, or a device's secret. To start it:\r\n\
+         #   powershell -ExecutionPolicy Bypass -File {name}\r\n\
          $ErrorActionPreference = 'Stop'\r\n\
          $credential = Get-Credential -UserName {user} -Message {message}\r\n\
          $credential.Password.MakeReadOnly()\r\n\
@@ -35,6 +38,7 @@ pub fn powershell(connection: &Connection) -> Result<File, FileError> {
          }} finally {{\r\n\
          \x20   $connection.Dispose()\r\n\
          }}\r\n",
+        name = file_name(&connection, "ps1"),
         comment = quoted(&connection.database),
         user = quoted(&connection.user),
         message = quoted(&format!("Password for {} at Gatehouse", connection.user)),

@@ -60,23 +60,29 @@ proptest! {
     #[test]
     fn every_file_can_be_made_of_every_name_and_has_no_password_and_no_line_too_many(database in text(), user in text()) {
         let connection = connection(&database, &user);
-        for (file, lines) in [
-            (udl(&connection).unwrap(), 3),
-            (dsn(&connection).unwrap(), 8),
-            (registry(&connection).unwrap(), 14),
-            (powershell(&connection).unwrap(), 16),
-        ] {
+        let data_source = dsn(&connection);
+        prop_assert_eq!(data_source.is_ok(), database.is_ascii() && user.is_ascii());
+        let files = [
+            Some((udl(&connection).unwrap(), 3)),
+            data_source.clone().ok().map(|file| (file, 8)),
+            Some((registry(&connection).unwrap(), 14)),
+            Some((powershell(&connection).unwrap(), 18)),
+        ];
+        for (file, lines) in files.into_iter().flatten() {
             let text = if file.content.starts_with(b"\xff\xfe") { from_utf16(&file.content) } else { String::from_utf8(file.content).unwrap() };
             prop_assert!(!text.contains("canary"));
             prop_assert_eq!(text.split("\r\n").count() - 1, lines, "{}", text);
             prop_assert!(text.ends_with("\r\n"));
             prop_assert!(file.name.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c)), "{}", file.name);
         }
-        let text = String::from_utf8(dsn(&connection).unwrap().content).unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix("DATABASE=")).unwrap();
-        let inner = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        let plain = inner.filter(|_| value != database).map_or(value.to_owned(), |inner| inner.replace("}}", "}"));
-        prop_assert_eq!(plain, database.clone());
+        if let Ok(file) = data_source {
+            prop_assert!(file.content.is_ascii());
+            let text = String::from_utf8(file.content).unwrap();
+            let value = text.lines().find_map(|line| line.strip_prefix("DATABASE=")).unwrap();
+            let inner = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            let plain = inner.filter(|_| value != database).map_or(value.to_owned(), |inner| inner.replace("}}", "}"));
+            prop_assert_eq!(plain, database.clone());
+        }
         let text = from_utf16(&registry(&connection).unwrap().content);
         let value = text.lines().find_map(|line| line.strip_prefix("\"Database\"=")).unwrap();
         // The registry editor's escapes are JSON's, as far as these go.
@@ -110,6 +116,23 @@ fn a_registry_file_names_the_source_once_and_describes_it_once() {
     assert_eq!(library, r"C:\Windows\System32\msodbcsql18.dll");
     assert_eq!(text.lines().filter(|line| line.starts_with("; ")).count(), 1);
     assert!(text.contains("\"Database\"=\"a\\\\b]\"\r\n\"LastUser\"=\"ada\"\r\n\"Encrypt\"=\"Strict\"\r\n"));
+}
+
+#[test]
+fn a_data_source_file_is_refused_where_its_code_page_would_change_a_name() {
+    for connection in [connection("büro", "ada"), connection("crm", "žofie"), connection("crm😀", "ada")] {
+        assert_eq!(dsn(&connection), Err(FileError::NotAscii));
+        assert!(udl(&connection).is_ok() && registry(&connection).is_ok() && powershell(&connection).is_ok());
+    }
+    let told = FileError::NotAscii.to_string();
+    assert!(told.contains("ASCII") && told.contains(".reg"), "{told}");
+}
+
+#[test]
+fn a_script_says_how_to_start_it() {
+    let file = powershell(&connection("crm", "ada")).unwrap();
+    let text = String::from_utf8(file.content).unwrap();
+    assert!(text.contains(&format!("\r\n#   powershell -ExecutionPolicy Bypass -File {}\r\n", file.name)), "{text}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod tedious;
 
 pub use odbc::DRIVER as ODBC_DRIVER;
 pub use ole_db::PROVIDER as OLE_DB_PROVIDER;
+pub use sql_client::needs_microsoft_data;
 
 use super::connection::{Connection, Unwritable};
 use crate::domain::Secret;

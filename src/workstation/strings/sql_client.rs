@@ -26,3 +26,8 @@ pub(super) fn write(connection: &Connection) -> String {
     }
     out
 }
+
+/// Whether the connection's string has words that `System.Data.SqlClient`, and so Windows' own PowerShell, does not know.
+pub fn needs_microsoft_data(connection: &Connection) -> bool {
+    connection.encryption == Encryption::Strict || connection.trust.certificate_name.is_some()
+}
