@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gatehouse::connector::discovery::{Fetcher, Ground, How, Lookup, Lookups, Outcome, Search, discover};
+use gatehouse::connector::discovery::{Fetcher, Ground, How, Lookup, Lookups, Outcome, Search, SystemLookup, discover};
 use gatehouse::platform::{SystemClock, SystemResolver};
 use gatehouse::tls::{Anchor, Root};
 use gatehouse::workstation::dns::Advert;
@@ -15,6 +15,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::support::dns;
 
 /// An authority, and a certificate of it for a host.
 struct Signed {
@@ -260,6 +262,39 @@ async fn the_dns_is_asked_for_each_domain_and_the_first_that_answers_is_told_of(
     let given = Search { given: Some("localhost:1".into()), ..Search::default() };
     search(given, &dns, RootCertStore::empty()).await;
     assert!(!dns.asked.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn the_records_that_are_printed_are_found_over_the_wire() {
+    let signed = Signed::for_host("localhost");
+    let port = serve(&signed.tls, pages(&signed.anchor)).await;
+    let sha256 = signed.anchor.sha256().to_owned();
+    let advert = Advert { host: "localhost".into(), port, authority_sha256: Some(sha256.clone()) };
+    let printed = advert.records("corp.example").unwrap().map(|record| record.to_string());
+    // Another zone, whose records are not in the order in which they are to be tried, and one that says that there is no service.
+    let more = [
+        "_gatehouse._tcp.more.example. 60 IN SRV 20 0 443 last.more.example.",
+        "_gatehouse._tcp.more.example. 60 IN SRV 10 1 443 light.more.example.",
+        "_gatehouse._tcp.more.example. 60 IN SRV 10 5 8443 Heavy.More.example.",
+        "_gatehouse._tcp.none.example. 60 IN SRV 0 0 0 .",
+        "_gatehouse._tcp.text.example. 60 IN TXT \"txtvers=1\"",
+    ];
+    let server = dns::serve(printed.into_iter().chain(more.map(str::to_owned)).collect()).await;
+    let lookup = SystemLookup::asking(server, vec!["corp.example".to_owned()]);
+    assert_eq!(lookup.adverts("corp.example").await, Ok(vec![advert]));
+    let tried = lookup.adverts("more.example").await.unwrap();
+    let tried: Vec<_> = tried.iter().map(|advert| (advert.host.as_str(), advert.port)).collect();
+    assert_eq!(tried, [("heavy.more.example", 8443), ("light.more.example", 443), ("last.more.example", 443)]);
+    assert_eq!(lookup.adverts("none.example").await, Ok(Vec::new()));
+    for empty in ["text.example", "strange.example"] {
+        assert_eq!(lookup.adverts(empty).await, Err("there are no such records".to_owned()), "{empty}");
+    }
+
+    // And so is the appliance: by its fingerprint, as the records lead out of their domain.
+    let search = Search { fingerprint: Some(sha256), ..Search::default() };
+    let fetcher = Fetcher::with_roots(Arc::new(SystemResolver::new()), RootCertStore::empty());
+    let found = discover(&search, &lookup, &fetcher, &*SystemClock::new()).await.found.unwrap();
+    assert_eq!((found.candidate.how, found.ground), (How::Dns("corp.example".into()), Ground::Fingerprint));
 }
 
 async fn gatehouse(arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -2,9 +2,12 @@
 //! hickory asks the name servers that the system is set to.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 
 use crate::workstation::dns::{Advert, SERVICE};
@@ -21,7 +24,7 @@ pub trait Lookup: Send + Sync {
     fn adverts<'a>(&'a self, domain: &'a str) -> Lookups<'a>;
 }
 
-/// The name servers and search domains of the system.
+/// Name servers and search domains: those of the system, or others.
 pub struct SystemLookup {
     resolver: Result<TokioResolver, String>,
     domains: Vec<String>,
@@ -44,6 +47,16 @@ impl SystemLookup {
         });
         let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
         Self { resolver: resolver.map_err(|error| error.to_string()), domains: domains.unwrap_or_default() }
+    }
+
+    /// Asks this name server alone, over UDP, and searches in these domains.
+    pub fn asking(server: SocketAddr, domains: Vec<String>) -> Self {
+        let mut over = ConnectionConfig::udp();
+        over.port = server.port();
+        let server = NameServerConfig::new(server.ip(), true, vec![over]);
+        let config = ResolverConfig::from_name_servers(vec![server]);
+        let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build();
+        Self { resolver: resolver.map_err(|error| error.to_string()), domains }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod certificates;
 pub mod connector;
 pub mod curl;
+pub mod dns;
 pub mod hello;
 pub mod house;
 pub mod leaping;
