@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use fetch::{FetchError, Fetcher};
 pub use lookup::{Lookup, Lookups, SystemLookup};
-pub use multicast::multicast;
+pub use multicast::{hear, multicast};
 
 use crate::platform::Clock;
 use crate::platform::clock::within;

@@ -10,7 +10,16 @@ use crate::workstation::dns::{Advert, SERVICE};
 
 /// The appliances that tell of themselves within `limit`, each once.
 pub async fn multicast(clock: &dyn Clock, limit: Duration) -> Result<Vec<Advert>, String> {
-    let daemon = ServiceDaemon::new().map_err(|error| error.to_string())?;
+    hear(ServiceDaemon::new().map_err(|error| error.to_string())?, clock, limit, MOST).await
+}
+
+/// The same with this daemon, which is shut down afterwards; it listens until `most` have told of themselves.
+pub async fn hear(
+    daemon: ServiceDaemon,
+    clock: &dyn Clock,
+    limit: Duration,
+    most: usize,
+) -> Result<Vec<Advert>, String> {
     let heard = daemon.browse(&format!("{SERVICE}.local.")).map_err(|error| error.to_string())?;
     let mut adverts: Vec<Advert> = Vec::new();
     let listening = async {
@@ -27,7 +36,7 @@ pub async fn multicast(clock: &dyn Clock, limit: Duration) -> Result<Vec<Advert>
             if let Some(advert) = read.filter(|advert| !adverts.contains(advert)) {
                 adverts.push(advert);
             }
-            if adverts.len() >= MOST {
+            if adverts.len() >= most {
                 return;
             }
         }
