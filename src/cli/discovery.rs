@@ -23,7 +23,7 @@ pub(super) struct Discovery {
 enum What {
     /// Print the DNS records to add
     Dns {
-        /// The domain that the workstations search in [default: the one that the appliance's first name is in]
+        /// The domain that the workstations search in [default: the one that the appliance's name is in]
         #[arg(long)]
         domain: Option<String>,
         /// The port by which workstations reach HTTPS, where it is not the one that is listened on (behind a router, for example)
