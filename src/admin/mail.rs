@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Need;
 use super::{Admin, AdminError, AdminResponse};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{MailAddress, Secret};
+use crate::domain::{MailAddress, MailId, Secret};
 use crate::notify::{Letter, Mailer};
 
 /// A request about mail.
@@ -43,7 +43,8 @@ impl Admin {
         let mailer = self.mailer.as_ref().ok_or(AdminError::NoMail)?;
         let server = mailer.server();
         let text = "This is the test mail that an administrator asked for. Mail from the appliance arrives here.\n";
-        let letter = Letter { to: to.clone(), subject: "Test mail".to_owned(), text: Secret::new(text) };
+        let (id, subject) = (MailId::random(), "Test mail".to_owned());
+        let letter = Letter { id, to: to.clone(), subject, text: Secret::new(text) };
         let sent = mailer.send(&letter).await;
         // Whom it was for is not recorded: the address is a person's.
         let entry = Entry::new(actor.clone(), "mail.test").subject(&server);

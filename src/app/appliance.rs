@@ -154,7 +154,7 @@ impl Appliance {
         let host = trust::host(&config.appliance.names, &bound.https());
         let forgotten = mailer.map(|mailer| {
             let place = identity::Place { appliance: config.appliance.name.clone(), host: host.clone() };
-            Forgotten::new(state.identity.clone(), mailer, place, background.clone())
+            Forgotten::open(state.identity.clone(), mailer, place, background.clone())
         });
         let web = Parts {
             appliance: config.appliance.name.as_str().into(),
@@ -165,7 +165,7 @@ impl Appliance {
             public_trust: certificate.public_trust(),
             trust: trust::publish(&config.appliance.data_dir, &certificate, host)?,
             identity: state.identity.clone(),
-            forgotten,
+            forgotten: forgotten.transpose()?,
             admin: admin.clone(),
             workstations: workstations.clone(),
             proxies: Proxies::new(&config.listen.trusted_proxies),

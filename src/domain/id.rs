@@ -72,4 +72,6 @@ ids! {
     ApplianceId,
     /// A service beside the databases that workstations are told of.
     IntegrationId,
+    /// A mail that the appliance sends, or is asked for.
+    MailId,
 }

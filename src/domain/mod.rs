@@ -17,7 +17,7 @@ pub mod time;
 pub use access::{AccessLevel, Role};
 pub use event::{Event, Events};
 pub use id::{
-    AccountId, ApplianceId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, PassId, ProgramId,
+    AccountId, ApplianceId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, MailId, PassId, ProgramId,
     ServerId, SessionId, TokenId, WebSessionId,
 };
 pub use instance::is_instance_name;

@@ -61,6 +61,7 @@ pub fn tables() -> Vec<TableInfo> {
         factors::tables(),
         set_up::tables(),
         reset::tables(),
+        forgotten::tables(),
         addresses::tables(),
         oauth::tables(),
         enrolment::tables(),

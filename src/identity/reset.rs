@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::active;
 use super::error::{IdentityError, PasswordChangeError};
+use super::forgotten::{Request, Requests};
 use super::generated::Kind;
 use super::oauth;
 use super::records::{Account, Accounts, SecretHash};
 use super::web::{self, Begun, Origin, Visit, WebSession};
 use super::{Alteration, Identity};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{AccountId, Event, MailAddress, Name, Secret, Side, Timestamp};
-use crate::store::{self, Change, StoreError};
+use crate::domain::{AccountId, Event, MailId, Name, Secret, Side, Timestamp};
+use crate::store::{self, Change, Sealed, StoreError};
 
 /// A link, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,20 +101,28 @@ impl Identity {
         Ok((secret, expires))
     }
 
-    /// Makes a link for who forgot the password of this account, to be sent to its mail address. Former links go on counting, unlike with
-    /// those of administrators: anybody can ask, and must not be able to spoil what somebody else has in hand. So there are few of them.
+    /// Makes the link of a request for this account, to be sent to its mail address, and puts it down with the request. Former links go on
+    /// counting, unlike with those of administrators: anybody can ask, and must not be able to spoil what somebody else has in hand. So there
+    /// are few of them.
     pub(super) async fn issue_mailed_link(
         &self,
         claimed: &Actor,
         account: AccountId,
-        origin: &Origin,
+        id: MailId,
+        request: &Request,
     ) -> Result<MailedLink, IdentityError> {
         let secret = Kind::ResetLink.generate()?;
         let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::ResetLink, &secret));
-        let expires = now.after(LINK_LIFE);
+        let secret = self.inner.store.seal(SEALED_FOR, &secret)?;
+        let (expires, origin, request) = (request.ends(), request.origin(), request.clone());
         let issue = move |state: &mut Change<'_>| {
             let owner = active(state, account, now)?;
-            let to = owner.mail.clone().ok_or(IdentityError::NotByMail("the account has no mail address"))?;
+            if expires <= now {
+                return Err(IdentityError::NotByMail("its hour was over before it was looked at"));
+            }
+            if owner.mail.is_none() {
+                return Err(IdentityError::NotByMail("the account has no mail address"));
+            }
             if owner.password.is_none() {
                 // It signs in by passes, devices and tokens: mail is not to open another way.
                 return Err(IdentityError::NotByMail("the account has no password"));
@@ -131,30 +140,44 @@ impl Identity {
             }
             let link = ResetLink { account, generation: owner.generation, expires, mailed: true };
             state.put::<ResetLinks>(&hash, &link)?;
-            Ok((owner.name, to))
+            let link = MailedLink { hash, secret: secret.clone(), owner: owner.name };
+            state.put::<Requests>(&id, &request.clone().with(link.clone()))?;
+            Ok(link)
         };
-        let entry = |(name, _): &(Name, MailAddress)| {
-            let entry = Entry::new(claimed.clone(), "account.reset-mail").subject(name.as_str()).peer(origin.peer);
-            entry.detail("expires", expires).detail("agent", &origin.agent)
+        let entry = |link: &MailedLink| {
+            let entry = Entry::new(claimed.clone(), "account.reset-mail").subject(link.owner.as_str());
+            entry.peer(origin.peer).detail("expires", expires).detail("agent", &origin.agent)
         };
-        let (name, to) = self.change(issue, entry).await?;
-        Ok(MailedLink { secret, hash, name, to })
+        self.change(issue, entry).await
     }
 
-    /// Takes a link back that could not be sent, and records why.
+    /// What a link that is to be mailed ends with.
+    pub(super) fn secret_of(&self, link: &MailedLink) -> Result<Secret, StoreError> {
+        self.inner.store.unseal(SEALED_FOR, &link.secret)
+    }
+
+    /// Whose password a link that is to be mailed sets; nobody's when it counts no more.
+    pub(super) fn owner_of(&self, link: &MailedLink) -> Result<Option<Account>, StoreError> {
+        self.of_hash(&link.hash)
+    }
+
+    /// Takes a link back that could not be sent, with its request, and records why.
     pub(super) async fn withdraw_mailed_link(
         &self,
+        id: MailId,
         link: &MailedLink,
         reason: &str,
         side: Side,
     ) -> Result<(), IdentityError> {
-        let entry = Entry::new(Actor::Appliance, "account.reset-mail").subject(link.name.as_str());
+        let entry = Entry::new(Actor::Appliance, "account.reset-mail").subject(link.owner.as_str());
         // By itself and not with the change: the ledger's entries are of what was done.
         self.inner.audit.record(entry.outcome(Outcome::Failed).reason(reason).side(side)).await?;
         let hash = link.hash;
-        let withdraw = move |state: &mut Change<'_>| state.remove::<ResetLinks>(&hash);
-        self.inner.store.change(withdraw).await?;
-        Ok(())
+        let withdraw = move |state: &mut Change<'_>| {
+            state.remove::<ResetLinks>(&hash)?;
+            state.remove::<Requests>(&id)
+        };
+        Ok(self.inner.store.change(withdraw).await?)
     }
 
     /// Whose password a link sets, told to who opens it. One that counts no more is written down here as it is where it is used.
@@ -207,23 +230,25 @@ impl Identity {
         if Kind::of(link.expose()) != Some(Kind::ResetLink) {
             return Ok(None);
         }
-        let (store, now) = (&self.inner.store, self.inner.clock.now());
         let hash = self.secret_hash(Kind::ResetLink, link);
-        let Some(kept) = store.read::<ResetLinks>(&hash)?.filter(|kept| now < kept.expires) else { return Ok(None) };
+        Ok(self.of_hash(&hash)?.map(|account| (hash, account)))
+    }
+
+    fn of_hash(&self, hash: &SecretHash) -> Result<Option<Account>, StoreError> {
+        let (store, now) = (&self.inner.store, self.inner.clock.now());
+        let Some(kept) = store.read::<ResetLinks>(hash)?.filter(|kept| now < kept.expires) else { return Ok(None) };
         let account = store.read::<Accounts>(&kept.account)?;
-        let account = account.filter(|account| account.generation == kept.generation && !account.has_ended(now));
-        Ok(account.map(|account| (hash, account)))
+        Ok(account.filter(|account| account.generation == kept.generation && !account.has_ended(now)))
     }
 }
 
-/// A link that is to be sent by mail.
-pub(super) struct MailedLink {
-    pub(super) secret: Secret,
+/// A link that is to be sent by mail, as it is kept until then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MailedLink {
     hash: SecretHash,
+    secret: Sealed,
     /// The account's name.
-    pub(super) name: Name,
-    /// Where it is to be sent.
-    pub(super) to: MailAddress,
+    pub(super) owner: Name,
 }
 
 /// Removes the links of an account, and those of anybody that are past their time.
@@ -236,6 +261,8 @@ pub(super) fn forget(state: &mut Change<'_>, account: AccountId, now: Timestamp)
     Ok(())
 }
 
-const LINK_LIFE: Duration = Duration::from_secs(60 * 60);
+/// How long a link counts.
+pub(super) const LINK_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Links of one account that were sent by mail and count: nobody's mailbox is filled by others.
 const MOST_MAILED: usize = 3;
+const SEALED_FOR: &str = "identity.reset-mail";

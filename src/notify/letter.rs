@@ -5,11 +5,13 @@ use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
 
 use super::MailError;
-use crate::domain::{MailAddress, Secret, Timestamp};
+use crate::domain::{MailAddress, MailId, Secret, Timestamp};
 
 /// A mail before it is sent.
 #[derive(Debug, Clone)]
 pub struct Letter {
+    /// What mail systems know it by: one that is sent a second time, since nobody knows whether it was, is the same to them.
+    pub id: MailId,
     /// Whom it is for.
     pub to: MailAddress,
     /// What it is about: one line, without secrets.
@@ -23,7 +25,7 @@ impl Letter {
     pub(super) fn message(&self, sender: &MailAddress, now: Timestamp) -> Result<Message, MailError> {
         let seconds = u64::try_from(now.as_millis() / 1000).unwrap_or_default();
         let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        let id = format!("<{}@{}>", uuid::Uuid::new_v4(), sender.domain());
+        let id = format!("<{}@{}>", self.id, sender.domain());
         let builder = Message::builder()
             .from(Mailbox::new(None, address(sender)?))
             .to(Mailbox::new(None, address(&self.to)?))
@@ -71,7 +73,8 @@ mod tests {
     use super::*;
 
     fn written(to: &str, subject: &str, text: &str) -> String {
-        let letter = Letter { to: to.parse().unwrap(), subject: subject.to_owned(), text: Secret::new(text) };
+        let id = MailId::from_bytes([7; 16]);
+        let letter = Letter { id, to: to.parse().unwrap(), subject: subject.to_owned(), text: Secret::new(text) };
         let sender = "gatehouse@example.org".parse().unwrap();
         let message = letter.message(&sender, Timestamp::from_millis(1_795_000_000_000)).unwrap();
         String::from_utf8(message.formatted()).unwrap()
@@ -85,6 +88,7 @@ mod tests {
             "To: ada@example.org\r\n",
             "Subject: A new password\r\n",
             "Date: Wed, 18 Nov 2026 ",
+            "Message-ID: <07070707-0707-0707-0707-070707070707@example.org>\r\n",
             "Auto-Submitted: auto-generated\r\n",
             "MIME-Version: 1.0\r\n",
             "Content-Type: text/plain; charset=utf-8\r\n",

@@ -8,7 +8,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lettre::message::Message;
 use lettre::transport::smtp;
@@ -77,20 +76,6 @@ impl Mailer {
         let Ok(_place) = inner.places.acquire().await else { return Err(unfinished(pool::Unfinished)) };
         let sending = within(&*inner.clock, inner.settings.timeout, Box::pin(inner.send(&message)));
         sending.await.map_err(|_| MailError::TooSlow)?
-    }
-
-    /// Sends a letter, with a few tries where waiting may help.
-    pub async fn deliver(&self, letter: &Letter) -> Result<(), MailError> {
-        for wait in WAITS {
-            match self.send(letter).await {
-                Err(error) if error.passes() => {
-                    tracing::info!(%error, next_try_in = ?wait, "a mail is not sent yet");
-                    self.inner.clock.sleep(wait).await;
-                }
-                outcome => return outcome,
-            }
-        }
-        self.send(letter).await
     }
 }
 
@@ -279,5 +264,3 @@ fn unfinished(error: pool::Unfinished) -> MailError {
 
 /// Mails on their way at once.
 const AT_ONCE: usize = 2;
-/// Between tries of one mail: some seven minutes in all, of the hour that a link counts.
-const WAITS: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];

@@ -1,8 +1,8 @@
 //! Keys as bytes whose order is the keys' own order, alone and in pairs.
 
 use crate::domain::{
-    AccountId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, PassId, ProgramId, ServerId, SessionId,
-    TokenId, WebSessionId,
+    AccountId, DatabaseId, DeviceId, FactorId, GrantId, GroupId, IntegrationId, MailId, PassId, ProgramId, ServerId,
+    SessionId, TokenId, WebSessionId,
 };
 
 /// What entries of a table are found by. The order of the bytes is the order of the keys.
@@ -99,6 +99,7 @@ fixed!(FactorId, 16, |key| *key.as_bytes(), FactorId::from_bytes);
 fixed!(GrantId, 16, |key| *key.as_bytes(), GrantId::from_bytes);
 fixed!(GroupId, 16, |key| *key.as_bytes(), GroupId::from_bytes);
 fixed!(IntegrationId, 16, |key| *key.as_bytes(), IntegrationId::from_bytes);
+fixed!(MailId, 16, |key| *key.as_bytes(), MailId::from_bytes);
 fixed!(PassId, 16, |key| *key.as_bytes(), PassId::from_bytes);
 fixed!(ProgramId, 16, |key| *key.as_bytes(), ProgramId::from_bytes);
 fixed!(ServerId, 16, |key| *key.as_bytes(), ServerId::from_bytes);

@@ -10,9 +10,9 @@ use gatehouse::config::Mail;
 use gatehouse::domain::Role;
 use gatehouse::identity::{self, Alteration, Forgotten, NewAccount};
 use gatehouse::notify::Mailer;
-use gatehouse::platform::Tasks;
+use gatehouse::platform::{SystemClock, Tasks};
 
-use crate::support::house::{House, OTHER_PASSWORD, PASSWORD, name};
+use crate::support::house::{Closed, House, OTHER_PASSWORD, PASSWORD, name};
 use crate::support::pages::{self, Answer, Pages, Tab};
 use crate::support::post_office::{self, Manner, PostOffice};
 
@@ -22,7 +22,16 @@ const FORGOTTEN: &str = "/forgotten";
 pub struct Post {
     pub house: House,
     pub pages: Pages,
-    tasks: Tasks,
+    tasks: Stopped,
+}
+
+/// Tasks that are told to stop when the test ends, however it ends.
+struct Stopped(Tasks);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 impl Post {
@@ -31,20 +40,38 @@ impl Post {
         house.account("root", Role::Administrator).await;
         house.member("ada").await;
         house.mail("ada", "ada@corp.example").await;
+        Self::of(house).await
+    }
+
+    async fn of(house: House) -> Self {
         let mailer = Mailer::open(&house.config, house.clock.clone()).unwrap();
-        let tasks = Tasks::new();
+        let tasks = Stopped(Tasks::new());
         let place = identity::Place { appliance: "Contoso".to_owned(), host: "sql.corp.example".to_owned() };
-        let forgotten = Forgotten::new(house.identity().clone(), mailer, place, tasks.clone());
+        let forgotten = Forgotten::open(house.identity().clone(), mailer, place, tasks.0.clone()).unwrap();
         let mut parts = pages::parts(&house).await;
         parts.forgotten = Some(forgotten);
         Self { pages: Pages::of(parts), house, tasks }
+    }
+
+    /// Stops, lets what is on its way come to its end, and closes the house.
+    pub async fn close(self) -> Closed {
+        let Self { house, pages, tasks } = self;
+        drop(pages);
+        tasks.0.drain(&*SystemClock::new(), Duration::from_secs(60)).await.unwrap();
+        house.close()
+    }
+
+    /// A house whose pages send mail by these settings from now on.
+    pub async fn again(mut closed: Closed, settings: Mail) -> Self {
+        closed.config.mail = settings;
+        Self::of(closed.open()).await
     }
 
     pub async fn ask(&self, who: &str) -> Answer {
         self.pages.browser().post(FORGOTTEN, &[("name", who)]).await
     }
 
-    async fn ask_from(&self, who: &str, peer: [u8; 4]) -> Answer {
+    pub async fn ask_from(&self, who: &str, peer: [u8; 4]) -> Answer {
         let mut tab = self.pages.browser();
         tab.peer = IpAddr::from(peer);
         tab.post(FORGOTTEN, &[("name", who)]).await
@@ -69,12 +96,6 @@ impl Post {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("no {count} entries: {:?}", self.house.audited_actions());
-    }
-}
-
-impl Drop for Post {
-    fn drop(&mut self) {
-        self.tasks.stop();
     }
 }
 

@@ -210,20 +210,33 @@ fn a_password_file_that_others_may_read_is_refused_and_check_says_so() {
     assert!(String::from_utf8_lossy(&incomplete.stderr).contains("`mail.host` has to be set as well"));
 }
 
-/// The program itself, at its most talkative, with `ada`, who has a mail address, and this mail server.
-struct Program {
-    folder: tempfile::TempDir,
-    process: Process,
+/// The program itself, at its most talkative, with people who have a mail address, and this mail server.
+pub struct Program {
+    pub folder: tempfile::TempDir,
+    pub process: Process,
     client: reqwest::Client,
 }
 
 impl Program {
     fn start(office: &PostOffice) -> Self {
+        Self::on(Self::folder(&["ada"]), office)
+    }
+
+    /// A folder with these people in it.
+    pub fn folder(people: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let add = ["admin", "account", "add", "ada", "--password-stdin", "--mail", "ada@corp.example"];
-        assert!(ask(folder.path(), &add, "kestrel ferry oxide 71").status.success());
+        for who in people {
+            let mail = format!("{who}@corp.example");
+            let add = ["admin", "account", "add", who, "--password-stdin", "--mail", &mail];
+            assert!(ask(folder.path(), &add, "kestrel ferry oxide 71").status.success());
+        }
         let root = ["admin", "account", "add", "root", "--role", "administrator", "--password-stdin"];
         assert!(ask(folder.path(), &root, "kestrel ferry oxide 71").status.success());
+        folder
+    }
+
+    /// On a folder that has people in it.
+    pub fn on(folder: tempfile::TempDir, office: &PostOffice) -> Self {
         let arguments = office.arguments();
         let general = ["log.filter=trace", "appliance.names=localhost"];
         let settings: Vec<&str> = general.into_iter().chain(arguments.iter().map(String::as_str)).collect();
@@ -235,7 +248,7 @@ impl Program {
         format!("https://localhost:{}{path}", self.process.https.port())
     }
 
-    async fn forgot(&self, who: &str) {
+    pub async fn forgot(&self, who: &str) {
         let asking = self.client.post(self.url("/forgotten")).header("origin", self.url(""));
         let asking = asking.header("sec-fetch-site", "same-origin").form(&[("name", who)]);
         assert!(asking.send().await.unwrap().status().is_success());

@@ -51,6 +51,7 @@ mod hot_swap;
 mod integrations;
 mod mail;
 mod mail_failures;
+mod mail_restart;
 mod monitoring;
 mod oauth;
 mod one_port;

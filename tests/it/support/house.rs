@@ -32,6 +32,13 @@ pub struct House {
     events: Arc<Mutex<Vec<Event>>>,
 }
 
+/// A house that nobody is in: its folder, closed, and its clock.
+pub struct Closed {
+    pub clock: Arc<ManualClock>,
+    pub folder: TempDir,
+    pub config: Config,
+}
+
 impl House {
     pub fn build() -> Self {
         Self::build_at(Timestamp::parse_rfc3339("2027-03-01T08:00:00Z").unwrap(), |_| {})
@@ -54,12 +61,13 @@ impl House {
         config.appliance.names = ["sql.corp.example", "localhost"].map(str::to_owned).to_vec();
         config.keys.master_key_file = folder.path().join("master.key");
         set(&mut config);
-        let clock = ManualClock::starting_at(now);
-        let (state, _) = State::open(&config, clock.clone()).unwrap();
-        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
-        let list = Arc::clone(&events);
-        state.events.listen(move |event| list.lock().unwrap().push(event.clone()));
-        Self { state, clock, folder, config, events }
+        Closed { clock: ManualClock::starting_at(now), folder, config }.open()
+    }
+
+    /// Closes it. Whoever has its services has given them back by now.
+    pub fn close(self) -> Closed {
+        let Self { clock, folder, config, .. } = self;
+        Closed { clock, folder, config }
     }
 
     pub fn identity(&self) -> &Identity {
@@ -145,6 +153,18 @@ impl House {
     /// Another try after whatever delay.
     pub fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+impl Closed {
+    /// Opens it, again or for the first time.
+    pub fn open(self) -> House {
+        let Self { clock, folder, config } = self;
+        let (state, _) = State::open(&config, clock.clone()).unwrap();
+        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+        let list = Arc::clone(&events);
+        state.events.listen(move |event| list.lock().unwrap().push(event.clone()));
+        House { state, clock, folder, config, events }
     }
 }
 

@@ -18,6 +18,12 @@ logging.basicConfig(filename=manner["log"], level=logging.INFO, format="%(messag
 
 
 class Handler(Mailbox):
+    async def handle_DATA(self, server, session, envelope):
+        answer = await super().handle_DATA(server, session, envelope)
+        if manner["silent"]:
+            await asyncio.Event().wait()
+        return answer
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if manner["recipients"] != "taken":
             return manner["recipients"]

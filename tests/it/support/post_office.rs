@@ -24,11 +24,13 @@ pub struct Manner {
     pub sign_in: bool,
     /// `taken`, or the line with which each recipient is refused.
     pub recipients: &'static str,
+    /// Whether it takes a mail without ever saying so.
+    pub silent: bool,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { encryption: Encryption::StartTls, name: "localhost", sign_in: true, recipients: "taken" }
+        Self { encryption: Encryption::StartTls, name: "localhost", sign_in: true, recipients: "taken", silent: false }
     }
 }
 
@@ -61,6 +63,7 @@ impl PostOffice {
             "password": PASSWORD,
             "sign_in": manner.sign_in,
             "recipients": manner.recipients,
+            "silent": manner.silent,
             "maildir": at("maildir"),
             "log": at("log"),
         });
