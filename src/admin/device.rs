@@ -20,6 +20,9 @@ pub enum DeviceRequest {
         name: Name,
         /// The account that it acts for.
         account: String,
+        /// What it is bound to; none for anywhere.
+        #[serde(default)]
+        networks: Vec<Network>,
     },
     /// All of them.
     List,
@@ -40,6 +43,9 @@ pub enum DeviceRequest {
         count: usize,
         /// How long they count.
         lifetime: Duration,
+        /// What the devices will be bound to; none for anywhere.
+        #[serde(default)]
+        networks: Vec<Network>,
     },
     /// The codes that wait for their devices.
     ListCodes,
@@ -110,9 +116,9 @@ impl Admin {
                 let devices = identity.devices()?.into_iter().map(|device| self.device_view(device));
                 Ok(AdminResponse::Devices(devices.collect::<Result<_, _>>()?))
             }
-            DeviceRequest::Add { name, account } => {
+            DeviceRequest::Add { name, account, networks } => {
                 let account = identity.account(&account)?;
-                let (device, secret) = identity.add_device(actor, name, account.id).await?;
+                let (device, secret) = identity.add_bound_device(actor, name, account.id, networks).await?;
                 let view = self.device_view(device)?;
                 Ok(AdminResponse::Device(DeviceView { secret: Some(SentSecret(secret)), ..view }))
             }
@@ -120,8 +126,8 @@ impl Admin {
                 let device = identity.bind_device(actor, identity.device(&device)?.id, networks).await?;
                 Ok(AdminResponse::Device(self.device_view(device)?))
             }
-            DeviceRequest::Codes { accounts, count, lifetime } => {
-                self.enrolment_codes(actor, &accounts, count, lifetime).await
+            DeviceRequest::Codes { accounts, count, lifetime, networks } => {
+                self.enrolment_codes(actor, &accounts, count, lifetime, &networks).await
             }
             DeviceRequest::ListCodes => self.waiting_codes(identity.enrolment_codes()?),
             DeviceRequest::WithdrawCodes(ids) => {
@@ -144,15 +150,18 @@ impl Admin {
         accounts: &[String],
         count: usize,
         lifetime: Duration,
+        networks: &[Network],
     ) -> Result<AdminResponse, AdminError> {
         if accounts.len().saturating_mul(count) > MOST_CODES_AT_ONCE {
             return Err(IdentityError::TooMany { what: "codes at once", limit: MOST_CODES_AT_ONCE }.into());
         }
-        // A name that is wrong is found before any code is made.
-        let found: Vec<Account> = accounts.iter().map(|name| self.identity.account(name)).collect::<Result<_, _>>()?;
+        // What is wrong with one is found before any code is made: those of the others would be shown to nobody.
+        let active = |name: &String| self.identity.active_account(name);
+        let found: Vec<Account> = accounts.iter().map(active).collect::<Result<_, _>>()?;
         let mut views = Vec::new();
         for account in found {
-            let (codes, expires) = self.identity.issue_enrolment_codes(actor, account.id, count, lifetime).await?;
+            let (codes, expires) =
+                self.identity.issue_enrolment_codes(actor, account.id, count, lifetime, networks.to_vec()).await?;
             let view = |code| EnrolmentCodeView {
                 account: account.name.to_string(),
                 code: SentSecret(code),

@@ -6,11 +6,10 @@ pub mod demo;
 mod doors;
 pub mod lifecycle;
 mod multicast;
-mod set_up;
+pub mod set_up;
 mod sql_browser;
 pub mod trust;
 mod upkeep;
 mod workstations;
 
 pub use appliance::Appliance;
-pub use set_up::links as set_up_links;

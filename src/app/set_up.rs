@@ -11,7 +11,7 @@ use crate::audit::Actor;
 use crate::config::Config;
 use crate::domain::{Event, Name};
 use crate::identity::{Identity, SetUpCode};
-use crate::platform::{Tasks, files};
+use crate::platform::{Tasks, files, outward_addresses};
 use crate::state::{Layout, State};
 
 /// Makes the administrator of the settings, or a code, where there is no administrator.
@@ -28,11 +28,11 @@ pub(super) async fn begin(config: &Config, state: &State, https: &[SocketAddr], 
         forget(&note);
         return Ok(());
     }
-    let links = links(&config.appliance.names, https.first().map(SocketAddr::port));
+    let links = links(&names(config, https), https.first().map(SocketAddr::port));
     let code = identity.new_set_up_code(&Actor::Appliance).await?;
     files::write_private(&note, text(&links, &code).as_bytes()).context("the note with the set-up code")?;
     tracing::warn!(
-        link = links.first().map(String::as_str),
+        link = links.join(" or "),
         code = code.code.expose(),
         expires = %code.expires,
         file = %note.display(),
@@ -47,6 +47,18 @@ pub(super) fn text(links: &[String], code: &SetUpCode) -> String {
     let links = links.join("\n    ");
     let (code, expires) = (code.code.expose(), code.expires);
     format!("Open\n    {links}\nand give this code, which counts once and until {expires}:\n    {code}\n")
+}
+
+/// What the appliance may be reached by: its names, and, where it listens to more than this machine, the address by which this
+/// machine reaches others. The name of a machine or container often means nothing elsewhere.
+pub fn names(config: &Config, https: &[SocketAddr]) -> Vec<String> {
+    let mut names = config.appliance.names.clone();
+    if https.iter().any(|address| !address.ip().is_loopback()) {
+        names.extend(outward_addresses().iter().map(IpAddr::to_string));
+    }
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// Where a browser sets the appliance up, best from another machine: loopback names only where there is no other.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::admin::reach::Reach;
 use super::{Settings, output};
 use crate::admin::{AdminRequest, AdminResponse};
-use crate::app::set_up_links;
+use crate::app::set_up;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SetupCode {
@@ -17,7 +17,8 @@ pub(super) struct SetupCode {
 impl SetupCode {
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<()> {
         let config = settings.load()?.config;
-        let links = set_up_links(&config.appliance.names, config.listen.https.first().map(SocketAddr::port));
+        let https = &config.listen.https;
+        let links = set_up::links(&set_up::names(&config, https), https.first().map(SocketAddr::port));
         let AdminResponse::SetUpCode(made) = Reach::of(settings)?.ask(AdminRequest::SetUpCode)? else {
             anyhow::bail!("the running appliance answered something else");
         };

@@ -131,6 +131,13 @@ impl Identity {
         found.ok_or_else(|| IdentityError::NoSuch { kind: "account", name: name_or_id.to_owned() })
     }
 
+    /// The account with this name or id, if it is enabled and its end is not past.
+    pub fn active_account(&self, name_or_id: &str) -> Result<Account, IdentityError> {
+        let account = self.account(name_or_id)?;
+        let is_active = account.enabled && !account.has_ended(self.inner.clock.now());
+        if is_active { Ok(account) } else { Err(IdentityError::NotActive) }
+    }
+
     /// The account with this name.
     pub(super) fn account_named(&self, name: &str) -> Result<Option<Account>, StoreError> {
         match self.inner.store.read::<Names>(&crate::domain::name::fold(name))? {

@@ -18,11 +18,25 @@ impl Identity {
         name: Name,
         account: AccountId,
     ) -> Result<(Device, Secret), IdentityError> {
+        self.add_bound_device(actor, name, account, Vec::new()).await
+    }
+
+    /// The same, bound to networks from the first moment.
+    pub async fn add_bound_device(
+        &self,
+        actor: &Actor,
+        name: Name,
+        account: AccountId,
+        networks: Vec<Network>,
+    ) -> Result<(Device, Secret), IdentityError> {
+        few_enough(&networks)?;
         let secret = Kind::Device.generate()?;
         let (now, hash) = (self.inner.clock.now(), self.secret_hash(Kind::Device, &secret));
-        let insert = move |state: &mut Change<'_>| new_device(state, name.clone(), account, hash, now);
+        let insert =
+            move |state: &mut Change<'_>| new_device(state, name.clone(), account, hash, networks.clone(), now);
         let entry = |(device, owner): &(Device, Name)| {
-            Entry::new(actor.clone(), "device.add").subject(device.name.as_str()).detail("account", owner.as_str())
+            let entry = Entry::new(actor.clone(), "device.add").subject(device.name.as_str());
+            with_networks(entry.detail("account", owner.as_str()), &device.networks)
         };
         let (device, _) = self.change(insert, entry).await?;
         Ok((device, secret))
@@ -53,9 +67,7 @@ impl Identity {
         id: DeviceId,
         networks: Vec<Network>,
     ) -> Result<Device, IdentityError> {
-        if networks.len() > MOST_NETWORKS {
-            return Err(IdentityError::TooMany { what: "networks", limit: MOST_NETWORKS });
-        }
+        few_enough(&networks)?;
         let bind = move |state: &mut Change<'_>| {
             let device = read(state, id)?;
             let device = Device { networks: networks.clone(), ..device };
@@ -146,15 +158,32 @@ pub(super) fn new_device(
     name: Name,
     account: AccountId,
     hash: SecretHash,
+    networks: Vec<Network>,
     now: Timestamp,
 ) -> Result<(Device, Name), IdentityError> {
     let owner = active(state, account, now)?;
-    let networks = Vec::new();
     let device = Device { id: DeviceId::random(), name, account, hash, next: None, created: now, networks };
     take_name(state, &device.name, NameOwner::Device(device.id))?;
     state.put::<Devices>(&device.id, &device)?;
     state.put::<Secrets>(&device.hash, &SecretOwner::Device(device.id))?;
     Ok((device, owner.name))
+}
+
+/// Refuses more networks than a device may have.
+pub(super) fn few_enough(networks: &[Network]) -> Result<(), IdentityError> {
+    if networks.len() > MOST_NETWORKS {
+        return Err(IdentityError::TooMany { what: "networks", limit: MOST_NETWORKS });
+    }
+    Ok(())
+}
+
+/// The entry with the networks, where there are any.
+pub(super) fn with_networks(entry: Entry, networks: &[Network]) -> Entry {
+    if networks.is_empty() {
+        return entry;
+    }
+    let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+    entry.detail("networks", networks.join(", "))
 }
 
 fn read(state: &Change<'_>, id: DeviceId) -> Result<Device, IdentityError> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::devices::new_device;
+use super::devices::{few_enough, new_device, with_networks};
 use super::error::{EnrolmentError, IdentityError};
 use super::generated::{self, Kind};
 use super::records::{Device, SecretHash};
 use super::web::Origin;
 use super::{Identity, accounts, sign_in};
 use crate::audit::{Actor, Entry, Outcome};
-use crate::domain::{AccountId, Name, Secret, Side, Timestamp};
+use crate::domain::{AccountId, Name, Network, Secret, Side, Timestamp};
 use crate::store::{self, Change, StoreError};
 
 /// A code, as it is kept.
@@ -30,6 +30,9 @@ pub struct EnrolmentCode {
     /// Who made it, in words.
     #[serde(default)]
     made_by: Option<String>,
+    /// What the device will be bound to.
+    #[serde(default)]
+    networks: Vec<Network>,
 }
 
 /// A code that waits for its device, without the code.
@@ -67,13 +70,15 @@ pub const MOST_CODES: usize = 100;
 pub const LONGEST_CODE_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 impl Identity {
-    /// Makes codes for an account, each for one device. They are in the answer, and nowhere else.
+    /// Makes codes for an account, each for one device, which will be bound to `networks` where there are any. They are in the
+    /// answer, and nowhere else.
     pub async fn issue_enrolment_codes(
         &self,
         actor: &Actor,
         account: AccountId,
         count: usize,
         lifetime: Duration,
+        networks: Vec<Network>,
     ) -> Result<(Vec<Secret>, Timestamp), IdentityError> {
         if !(SHORTEST_CODE_LIFE..=LONGEST_CODE_LIFE).contains(&lifetime) {
             return Err(IdentityError::Lifetime("one minute and 90 days"));
@@ -81,11 +86,13 @@ impl Identity {
         if count > MOST_CODES {
             return Err(IdentityError::TooMany { what: "codes at once", limit: MOST_CODES });
         }
+        few_enough(&networks)?;
         let codes: Vec<Secret> = (0..count).map(|_| generated::enrolment_code()).collect::<Result<_, _>>()?;
         let hashes: Vec<SecretHash> = codes.iter().map(|code| self.code_hash(code.expose())).collect();
         let now = self.inner.clock.now();
         let expires = now.after(lifetime);
-        let code = EnrolmentCode { account, expires, made: Some(now), made_by: in_words(actor) };
+        let code =
+            EnrolmentCode { account, expires, made: Some(now), made_by: in_words(actor), networks: networks.clone() };
         let insert = move |state: &mut Change<'_>| {
             let owner = accounts::active(state, account, now)?;
             for hash in &hashes {
@@ -95,7 +102,7 @@ impl Identity {
         };
         let entry = |owner: &Name| {
             let entry = Entry::new(actor.clone(), "device.codes").subject(owner.as_str());
-            entry.detail("count", count).detail("expires", expires)
+            with_networks(entry.detail("count", count).detail("expires", expires), &networks)
         };
         self.change(insert, entry).await?;
         Ok((codes, expires))
@@ -171,7 +178,7 @@ impl Identity {
         let redeem = move |state: &mut Change<'_>| {
             let kept = state.read::<EnrolmentCodes>(&hash)?.filter(|kept| time < kept.expires);
             let kept = kept.ok_or(IdentityError::NoEnrolmentCode)?;
-            let made = new_device(state, name.clone(), kept.account, secret_hash, time)?;
+            let made = new_device(state, name.clone(), kept.account, secret_hash, kept.networks, time)?;
             state.remove::<EnrolmentCodes>(&hash)?;
             Ok(made)
         };
@@ -211,7 +218,7 @@ fn remove(state: &mut Change<'_>, which: impl Fn(&EnrolmentCode) -> bool) -> Res
 }
 
 fn waiting(hash: &SecretHash, code: EnrolmentCode) -> WaitingCode {
-    let EnrolmentCode { account, expires, made, made_by } = code;
+    let EnrolmentCode { account, expires, made, made_by, networks: _ } = code;
     let id = hash.0.iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
     WaitingCode { id, account, expires, made, made_by }
 }
@@ -239,7 +246,13 @@ mod tests {
     #[test]
     fn a_code_of_an_earlier_version_is_read() {
         let (account, now) = (AccountId::random(), Timestamp::from_millis(1_795_000_000_000));
-        let code = EnrolmentCode { account, expires: now, made: Some(now), made_by: in_words(&Actor::Console) };
+        let code = EnrolmentCode {
+            account,
+            expires: now,
+            made: Some(now),
+            made_by: in_words(&Actor::Console),
+            networks: Vec::new(),
+        };
         let mut value = serde_json::to_value(&code).unwrap();
         let members = value.as_object_mut().unwrap();
         members.retain(|name, _| name == "account" || name == "expires");

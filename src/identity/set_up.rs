@@ -46,7 +46,6 @@ pub struct SetUpStep {
 pub struct Kept {
     hash: SecretHash,
     expires: Timestamp,
-    tries_left: u32,
 }
 
 /// An administrator to be made, waiting for the first code of the app.
@@ -85,7 +84,7 @@ impl Identity {
     pub async fn new_set_up_code(&self, actor: &Actor) -> Result<SetUpCode, SetUpError> {
         let code = generated::password().map_err(IdentityError::from)?;
         let expires = self.inner.clock.now().after(CODE_LIFE);
-        let kept = Kept { hash: self.set_up_hash(&code), expires, tries_left: TRIES };
+        let kept = Kept { hash: self.set_up_hash(&code), expires };
         let put = move |state: &mut Change<'_>| {
             nobody_administers(state)?;
             Ok(state.put::<SetUpCodes>(&THE_CODE.to_owned(), &kept)?)
@@ -200,7 +199,7 @@ impl Identity {
             None => None,
             Some(text) => {
                 let secret = TotpSecret::parse(text.expose()).ok_or(SetUpError::TotpSecret)?;
-                Some(self.new_totp_at(account.id, &secret, 0, "from the settings")?.0)
+                Some(self.new_totp_at(account.id, &secret, 0, "from the settings")?.0.without_recovery())
             }
         };
         let complete = move |state: &mut Change<'_>| {
@@ -215,7 +214,7 @@ impl Identity {
         Ok(Some(account))
     }
 
-    /// What the code is found by, if it is the one that counts. A wrong one is counted, against its sender and in all.
+    /// What the code is found by, if it is the one that counts. A wrong one is counted against its sender.
     async fn the_code(&self, code: &Secret, origin: &Origin) -> Result<SecretHash, SetUpError> {
         if !self.in_set_up() {
             return Err(SetUpError::Closed);
@@ -224,20 +223,9 @@ impl Identity {
         let suspect = throttle.suspect("set-up code", origin.peer);
         throttle.attempt(suspect, clock.monotonic()).map_err(super::sign_in::throttled)?;
         let (hash, now) = (self.set_up_hash(code), clock.now());
-        let look = move |state: &mut Change<'_>| {
-            let key = THE_CODE.to_owned();
-            let Some(mut kept) = state.read::<SetUpCodes>(&key)? else { return Ok(false) };
-            if kept.tries_left == 0 || kept.expires <= now {
-                return Ok(false);
-            }
-            if kept.hash != hash {
-                kept.tries_left -= 1;
-                state.put::<SetUpCodes>(&key, &kept)?;
-                return Ok(false);
-            }
-            Ok::<_, StoreError>(true)
-        };
-        if !self.inner.store.change(look).await.map_err(IdentityError::from)? {
+        // Wrong ones end nothing: a code of 99 bits is not guessed, and a stranger could end it at will.
+        let kept = self.inner.store.read::<SetUpCodes>(&THE_CODE.to_owned()).map_err(IdentityError::from)?;
+        if kept.is_none_or(|kept| kept.hash != hash || kept.expires <= now) {
             return Err(SetUpError::Code);
         }
         throttle.succeeded(suspect, clock.monotonic());
@@ -259,7 +247,10 @@ impl Identity {
         let Err(error) = &outcome else { return outcome };
         let cheap = matches!(
             error,
-            SetUpError::Closed | SetUpError::TooLate | SetUpError::SignIn(SignInError::Throttled { .. })
+            SetUpError::Code
+                | SetUpError::Closed
+                | SetUpError::TooLate
+                | SetUpError::SignIn(SignInError::Throttled { .. })
         );
         let entry = Entry::new(Actor::Anonymous { claimed: None }, "set-up.refused")
             .outcome(Outcome::Refused)
@@ -303,6 +294,4 @@ fn nobody_administers(state: &Change<'_>) -> Result<(), IdentityError> {
 /// The first stages wait for the second for so long.
 pub(super) const TO_FINISH: Duration = Duration::from_secs(15 * 60);
 const CODE_LIFE: Duration = Duration::from_secs(30 * 60);
-/// Wrong tries of everybody together. The code has 99 bits; this only keeps the audit from being filled.
-const TRIES: u32 = 100;
 const THE_CODE: &str = "code";

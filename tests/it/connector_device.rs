@@ -205,7 +205,7 @@ async fn a_machine_is_enrolled_by_a_code_from_anywhere_but_other_peoples_eyes_an
     let bench = Bench::start().await;
     let identity = &bench.house.state().identity;
     let ada = identity.account("ada").unwrap().id;
-    let (codes, _) = identity.issue_enrolment_codes(&Actor::Console, ada, 3, DAY).await.unwrap();
+    let (codes, _) = identity.issue_enrolment_codes(&Actor::Console, ada, 3, DAY, Vec::new()).await.unwrap();
     let code = |at: usize| codes[at].expose();
     let devices = || identity.devices().unwrap().into_iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
     let before = devices();

@@ -32,7 +32,11 @@ async fn devices(house: &TestAppliance, browser: &Browser) {
 
     let identity = &house.state().identity;
     let ada = identity.account(&access.account).unwrap();
-    let codes = identity.issue_enrolment_codes(&Actor::Console, ada.id, 1, Duration::from_secs(3600)).await.unwrap().0;
+    let codes = identity
+        .issue_enrolment_codes(&Actor::Console, ada.id, 1, Duration::from_secs(3600), Vec::new())
+        .await
+        .unwrap()
+        .0;
     browser.goto(&format!("{}device/enrol", access.https_url)).await.unwrap();
     browser.fill(&[("code", codes[0].expose()), ("name", "cash-desk")], "Enrol it, and show its secret").await;
     assert!(browser.text().await.contains("cash-desk is enrolled"), "{}", browser.text().await);

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use gatehouse::admin::{AdminRequest, AdminResponse, DeviceRequest};
 use gatehouse::audit::Actor;
 use gatehouse::domain::Secret;
+use gatehouse::identity::Alteration;
 
 use crate::support::house::{HERE, House, THERE, is_wrong, name};
 use crate::support::pages::{Answer, Pages, Tab};
@@ -22,7 +23,7 @@ async fn open() -> (House, Pages) {
 
 /// Codes for ada, as an administrator gets them.
 async fn codes(house: &House, count: usize) -> Vec<String> {
-    let request = DeviceRequest::Codes { accounts: vec!["ada".into()], count, lifetime: WEEK };
+    let request = DeviceRequest::Codes { accounts: vec!["ada".into()], count, lifetime: WEEK, networks: Vec::new() };
     match house.admin(None).handle(&Actor::Console, AdminRequest::Device(request)).await.unwrap() {
         AdminResponse::EnrolmentCodes(views) => views.into_iter().map(|view| view.code.0.expose().to_owned()).collect(),
         other => panic!("{other:?}"),
@@ -101,7 +102,7 @@ async fn codes_that_wait_are_listed_without_the_code_and_count_no_more_once_with
     };
     let codes = codes(&house, 3).await;
     let lifetime = WEEK / 7;
-    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 2, lifetime };
+    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 2, lifetime, networks: Vec::new() };
     admin.handle(&house.actor(&root), AdminRequest::Device(bobs)).await.unwrap();
     let listed = ask(DeviceRequest::ListCodes).await.unwrap();
     let of = |who: &str| listed.iter().filter(|view| view.account == who).cloned().collect::<Vec<_>>();
@@ -128,7 +129,7 @@ async fn codes_that_wait_are_listed_without_the_code_and_count_no_more_once_with
     let withdrawn = house.audited_actions().iter().filter(|action| *action == "device.codes-withdraw").count();
     assert_eq!(withdrawn, 2);
 
-    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 1, lifetime };
+    let bobs = DeviceRequest::Codes { accounts: vec!["bob".into()], count: 1, lifetime, networks: Vec::new() };
     admin.handle(&Actor::Console, AdminRequest::Device(bobs.clone())).await.unwrap();
     house.wait(2 * 86_400);
     assert_eq!(ask(DeviceRequest::ListCodes).await.unwrap(), [], "past its time");
@@ -155,9 +156,9 @@ async fn codes_end_and_guessing_them_is_slowed_down_by_address() {
     assert_eq!(enrol(&mut elsewhere, &code, "till").await.status, StatusCode::UNPROCESSABLE_ENTITY, "past its time");
     house.identity().sweep().await.unwrap();
     let ada = house.identity().account("ada").unwrap();
-    let long = house.identity().issue_enrolment_codes(&Actor::Console, ada.id, 1, 91 * WEEK / 7).await;
+    let long = house.identity().issue_enrolment_codes(&Actor::Console, ada.id, 1, 91 * WEEK / 7, Vec::new()).await;
     assert!(long.is_err(), "no code lives for ever");
-    let many = house.identity().issue_enrolment_codes(&Actor::Console, ada.id, 101, WEEK).await;
+    let many = house.identity().issue_enrolment_codes(&Actor::Console, ada.id, 101, WEEK, Vec::new()).await;
     assert!(many.is_err());
 }
 
@@ -299,4 +300,31 @@ async fn a_code_for_an_account_that_may_not_come_in_enrols_nothing() {
         .enrol_device(&Secret::new(&*code), name("till"), &gatehouse::identity::web::Origin::new(THERE, ""))
         .await;
     assert!(direct.is_err());
+}
+
+#[tokio::test]
+async fn a_device_is_bound_from_its_first_moment_and_what_cannot_be_done_whole_leaves_nothing() {
+    let (house, pages) = open().await;
+    let mut tab = pages.signed_in(&house, "ada").await;
+    let networks: Vec<String> = (0..33).map(|n| format!("10.{n}.0.0/16")).collect();
+    let wrong = tab.post("/workstations/enrol", &[("name", "desk"), ("networks", &networks.join(" "))]).await;
+    assert!(wrong.status.is_client_error() && house.identity().devices().unwrap().is_empty(), "{}", wrong.text());
+
+    let bob = house.member("bob").await;
+    house.identity().alter_account(&Actor::Console, bob.id, Alteration::Disable).await.unwrap();
+    let request = |accounts: &[&str]| {
+        let accounts = accounts.iter().map(|one| (*one).to_owned()).collect();
+        let networks = vec!["10.0.0.0/8".parse().unwrap()];
+        AdminRequest::Device(DeviceRequest::Codes { accounts, count: 2, lifetime: WEEK, networks })
+    };
+    let admin = house.admin(None);
+    assert!(admin.handle(&Actor::Console, request(&["ada", "bob"])).await.is_err());
+    assert_eq!(house.identity().enrolment_codes().unwrap(), []);
+
+    let made = admin.handle(&Actor::Console, request(&["ada"])).await.unwrap();
+    let AdminResponse::EnrolmentCodes(codes) = made else { panic!("{made:?}") };
+    let answer = enrol(&mut pages.stranger(), codes[0].code.0.expose(), "till").await;
+    let secret = secret(&answer);
+    assert!(house.sign_in_from("till", &secret, THERE).await.is_err(), "from its networks alone");
+    assert!(house.sign_in_from("till", &secret, [10, 1, 2, 3].into()).await.is_ok());
 }

@@ -20,6 +20,9 @@ pub(super) enum Command {
         /// The account that it acts for
         #[arg(long, value_name = "NAME")]
         account: String,
+        /// A network that its secret and its passes count from alone, such as 10.0.0.0/8; may be given several times
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<Network>,
     },
     /// Make one-time codes that enrol devices without signing in; printed once, as CSV
     Codes {
@@ -35,6 +38,9 @@ pub(super) enum Command {
         /// For how long they count: from one minute to 90 days
         #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = lifetime)]
         lifetime: Duration,
+        /// A network that the devices will be bound to, such as 10.0.0.0/8; may be given several times
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<Network>,
     },
     /// List the one-time codes that wait for their devices; the codes themselves are not kept
     ListCodes,
@@ -66,14 +72,16 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(&self, reach: &mut Reach, json: bool) -> anyhow::Result<()> {
         let request = match self {
-            Self::Add { name, account } => DeviceRequest::Add { name: name.clone(), account: account.clone() },
-            Self::Codes { accounts, accounts_from, count, lifetime } => {
+            Self::Add { name, account, networks } => {
+                DeviceRequest::Add { name: name.clone(), account: account.clone(), networks: networks.clone() }
+            }
+            Self::Codes { accounts, accounts_from, count, lifetime, networks } => {
                 let mut accounts = accounts.clone();
                 if let Some(file) = accounts_from {
                     let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
                     accounts.extend(first_column(&text));
                 }
-                DeviceRequest::Codes { accounts, count: *count, lifetime: *lifetime }
+                DeviceRequest::Codes { accounts, count: *count, lifetime: *lifetime, networks: networks.clone() }
             }
             Self::ListCodes => DeviceRequest::ListCodes,
             Self::WithdrawCodes { account: Some(account), .. } => DeviceRequest::WithdrawCodesOf(account.clone()),

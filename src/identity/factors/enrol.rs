@@ -97,6 +97,11 @@ pub(in crate::identity) fn put_first(state: &mut Change<'_>, new: &NewFactor) ->
 }
 
 impl NewFactor {
+    /// Without recovery codes: where nobody is there to be shown them. The person makes some when they want them.
+    pub(in crate::identity) fn without_recovery(self) -> Self {
+        Self { hashes: BTreeSet::new(), ..self }
+    }
+
     /// The factor's id.
     pub(super) fn id(&self) -> FactorId {
         self.factor.id

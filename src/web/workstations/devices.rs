@@ -110,11 +110,7 @@ async fn add(web: &Web, visit: &Visit, asked: &Asked) -> Result<(Device, Secret)
         let detail = format!("You have {MOST_DEVICES} devices already. Revoke one that is used no more.");
         return Err(Problem::unprocessable(detail));
     }
-    let (device, secret) = web.identity.add_device(&actor, name, account).await?;
-    if !networks.is_empty() {
-        web.identity.bind_device(&actor, device.id, networks).await?;
-    }
-    Ok((device, secret))
+    Ok(web.identity.add_bound_device(&actor, name, account, networks).await?)
 }
 
 fn named(text: &str) -> Result<Name, Problem> {
