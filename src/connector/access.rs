@@ -227,7 +227,7 @@ impl Access {
 
     async fn refresh(&self, program: &Program, held: &mut Held, tokens: &Tokens) -> Result<Secret, NoAccess> {
         let refreshed = match self.oauth(program, held).await {
-            Ok(oauth) => oauth.refresh(&tokens.refresh).await,
+            Ok(oauth) => oauth.refresh(tokens).await,
             Err(error) => Err(error),
         };
         let fresh = match refreshed {

@@ -109,10 +109,13 @@ impl Client {
         self.send(request, Bytes::new(), LIMIT + wait).await
     }
 
-    /// Posts a form.
-    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Reply, HttpsError> {
+    /// Posts a form, with the proof that this program has its key (RFC 9449) where there is one.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)], proof: Option<&str>) -> Result<Reply, HttpsError> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::builder().method(Method::POST).uri(path);
+        let mut request = Request::builder().method(Method::POST).uri(path);
+        if let Some(proof) = proof {
+            request = request.header("dpop", proof);
+        }
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request, Bytes::from(form), LIMIT).await
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::DeviceSecret;
 use super::kept::{Folder, FolderError, Known};
-use super::oauth::Tokens;
+use super::oauth::{ProofKey, Tokens};
 use crate::domain::{Side, Timestamp};
 use crate::platform::Pool;
 use crate::workstation::documents::Revealed;
@@ -82,6 +82,7 @@ enum Written {
         access: Revealed,
         refresh: Revealed,
         expires: Timestamp,
+        key: Revealed,
     },
     Device {
         device: String,
@@ -163,8 +164,9 @@ impl Kept {
 impl From<Kept> for Written {
     fn from(kept: Kept) -> Self {
         match kept {
-            Kept::Program(Tokens { access, refresh, expires }) => {
-                Self::Program { access: Revealed(access), refresh: Revealed(refresh), expires }
+            Kept::Program(Tokens { access, refresh, expires, key }) => {
+                let [access, refresh, key] = [access, refresh, key.text().clone()].map(Revealed);
+                Self::Program { access, refresh, expires, key }
             }
             Kept::Device(DeviceSecret { name, secret, other, since }) => {
                 Self::Device { device: name, secret: Revealed(secret), other: other.map(Revealed), since }
@@ -176,8 +178,9 @@ impl From<Kept> for Written {
 impl From<Written> for Kept {
     fn from(written: Written) -> Self {
         match written {
-            Written::Program { access, refresh, expires } => {
-                Self::Program(Tokens { access: access.0, refresh: refresh.0, expires })
+            Written::Program { access, refresh, expires, key } => {
+                let (access, refresh, key) = (access.0, refresh.0, ProofKey::kept(key.0));
+                Self::Program(Tokens { access, refresh, expires, key })
             }
             Written::Device { device, secret, other, since } => {
                 let other = other.map(|other| other.0);

@@ -1,13 +1,13 @@
 //! Devices: enrolled workstations, each with a secret of its own.
 
+use super::Identity;
 use super::accounts::{active, take_name};
 use super::addresses::MOST_NETWORKS;
 use super::error::IdentityError;
 use super::generated::Kind;
 use super::records::{Device, Devices, NameOwner, Names, Passes, SecretHash, SecretOwner, Secrets};
-use super::{Identity, oauth};
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, DeviceId, Event, Name, Network, PassId, ProgramId, Secret, Timestamp};
+use crate::domain::{AccountId, DeviceId, Event, Name, Network, PassId, Secret, Timestamp};
 use crate::store::{Change, StoreError};
 
 impl Identity {
@@ -133,16 +133,14 @@ impl Identity {
             for hash in device.hashes() {
                 state.remove::<Secrets>(&hash)?;
             }
-            let programs = oauth::forget_device(state, device.account, id)?;
-            Ok((device, remove_passes(state, id)?, programs))
+            Ok((device, remove_passes(state, id)?))
         };
-        let entry = |(device, ..): &(Device, Vec<PassId>, Vec<ProgramId>)| {
+        let entry = |(device, _): &(Device, Vec<PassId>)| {
             Entry::new(actor.clone(), "device.revoke").subject(device.name.as_str())
         };
-        let (device, passes, programs) = self.change(revoke, entry).await?;
+        let (device, passes) = self.change(revoke, entry).await?;
         self.publish(Event::DeviceRevoked(id));
         passes.into_iter().for_each(|pass| self.publish(Event::PassRevoked(pass)));
-        programs.into_iter().for_each(|program| self.publish(Event::ProgramRevoked(program)));
         Ok(device)
     }
 

@@ -12,6 +12,7 @@ use super::problem::{Problem, wants_page};
 use super::routes::{Route, get};
 use super::{Web, device, workstations};
 use crate::domain::Scope;
+use crate::identity::oauth::dpop::ALGORITHM;
 use crate::workstation::ETag;
 use crate::workstation::documents::{self, DISCOVERY_PATH};
 
@@ -55,6 +56,7 @@ async fn metadata(issuer: Issuer) -> Response {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", device::GRANT],
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": [ALGORITHM],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "authorization_response_iss_parameter_supported": true,

@@ -320,18 +320,18 @@ async fn wherever_the_process_dies_while_its_tokens_are_renewed_nobody_has_to_si
     let first = bench.sign_in(&known).await;
 
     // The answer was lost, or died with the process before it was kept; once, and several times.
-    oauth.refresh(&first.refresh).await.unwrap();
+    oauth.refresh(&first).await.unwrap();
     keep(&first).await;
     let second = works().await;
     assert!(second.refresh != first.refresh);
     for _ in 0..5 {
-        oauth.refresh(&second.refresh).await.unwrap();
+        oauth.refresh(&second).await.unwrap();
     }
     keep(&second).await;
     let third = works().await;
 
     // It was kept, and never used.
-    let fourth = oauth.refresh(&third.refresh).await.unwrap();
+    let fourth = oauth.refresh(&third).await.unwrap();
     keep(&fourth).await;
     let fifth = works().await;
     let account = bench.visit().await.principal.account;
@@ -345,7 +345,7 @@ async fn wherever_the_process_dies_while_its_tokens_are_renewed_nobody_has_to_si
     assert!(why.contains("counts no longer"), "{why}");
     connector.stop().await;
     assert_eq!(programs(), 0);
-    assert!(oauth.refresh(&fifth.refresh).await.unwrap_err().is_final());
+    assert!(oauth.refresh(&fifth).await.unwrap_err().is_final());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

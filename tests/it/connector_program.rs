@@ -282,7 +282,7 @@ fn a_sign_in_is_kept_in_the_sessions_keyring_and_in_a_file_where_there_is_none()
 }
 
 async fn keep(folder: &Path) {
-    use gatehouse::connector::oauth::Tokens;
+    use gatehouse::connector::oauth::{ProofKey, Tokens};
     let place = gatehouse::connector::Place { host: "sql.corp.example".to_owned(), port: 443 };
     let known = Known {
         pin: gatehouse::connector::Pin::System,
@@ -299,7 +299,8 @@ async fn keep(folder: &Path) {
     for round in 0..3 {
         let vault = Vault::open(&folder, &known).await.unwrap();
         let text = |what: &str| Secret::new(format!("canary-{what}-{round}"));
-        let tokens = Tokens { access: text("access"), refresh: text("refresh"), expires };
+        let tokens =
+            Tokens { access: text("access"), refresh: text("refresh"), expires, key: ProofKey::kept(text("key")) };
         vault.store(&Kept::Program(tokens.clone())).await.unwrap();
         let again = Vault::open(&folder, &known).await.unwrap();
         assert_eq!(again.load().await.unwrap(), Some(Kept::Program(tokens)));

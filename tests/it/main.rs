@@ -30,6 +30,7 @@ mod command_line;
 mod connection_strings;
 mod connector;
 mod connector_device;
+mod connector_key;
 mod connector_program;
 mod connector_ways;
 mod consent_browser;

@@ -53,7 +53,7 @@ fn asked(house: &House) -> Authorization {
 }
 
 async fn exchange(house: &House, code: &Secret) -> Result<Issued, OAuthError> {
-    house.identity().exchange_code(CONNECTOR, code, REDIRECT, VERIFIER, &here()).await
+    house.identity().exchange_code(CONNECTOR, code, REDIRECT, VERIFIER, None, &here()).await
 }
 
 async fn let_in(house: &House, visit: &Visit) -> Issued {
@@ -62,7 +62,7 @@ async fn let_in(house: &House, visit: &Visit) -> Issued {
 }
 
 async fn refresh(house: &House, token: &Secret) -> Result<Issued, OAuthError> {
-    house.identity().refresh(CONNECTOR, token, &here()).await
+    house.identity().refresh(CONNECTOR, token, None, &here()).await
 }
 
 async fn works(house: &House, access: &Secret) -> bool {
@@ -143,7 +143,7 @@ async fn a_code_is_used_up_by_whoever_presents_it_wrongly_and_ends_with_its_minu
         (CONNECTOR, REDIRECT, wrong_verifier.as_str()),
     ] {
         let code = new().await;
-        let outcome = identity.exchange_code(client, &code, redirect, verifier, &here()).await;
+        let outcome = identity.exchange_code(client, &code, redirect, verifier, None, &here()).await;
         assert!(matches!(outcome, Err(OAuthError::InvalidGrant)), "{client} {redirect} {verifier}");
         assert!(exchange(&house, &code).await.is_err(), "it is used up");
     }
@@ -369,7 +369,7 @@ async fn a_device_is_let_in_by_the_code_on_its_screen() {
     let identity = house.identity();
     let begun = identity.begin_device_flow(CONNECTOR, Some("workstation.config"), &here()).await.unwrap();
     let from = here();
-    let ask = || identity.exchange_device_code(CONNECTOR, &begun.device_code, &from);
+    let ask = || identity.exchange_device_code(CONNECTOR, &begun.device_code, None, &from);
     assert!(matches!(ask().await, Err(OAuthError::AuthorizationPending)));
     assert!(matches!(ask().await, Err(OAuthError::SlowDown)));
     let typed = begun.user_code.expose().to_lowercase().replace('-', " ");
@@ -394,7 +394,7 @@ async fn a_device_flow_is_denied_expires_and_is_not_another_clients() {
     assert!(identity.answer_device(&visit, denied.user_code.expose(), false).await.unwrap());
     let ask = |code: &Secret| {
         let (identity, code) = (identity.clone(), code.clone());
-        async move { identity.exchange_device_code(CONNECTOR, &code, &here()).await }
+        async move { identity.exchange_device_code(CONNECTOR, &code, None, &here()).await }
     };
     assert!(matches!(ask(&denied.device_code).await, Err(OAuthError::AccessDenied)));
     let late = identity.begin_device_flow(CONNECTOR, None, &here()).await.unwrap();
@@ -455,21 +455,6 @@ async fn a_token_is_revoked_by_its_own_client_and_looked_at() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_bound_to_a_device_goes_with_it() {
-    let house = House::build();
-    let visit = signed_in(&house).await;
-    let (identity, account) = (house.identity(), visit.principal.account);
-    let issued = let_in(&house, &visit).await;
-    let (device, _) = identity.add_device(&visit.actor(), name("desk-1"), account).await.unwrap();
-    identity.bind_program(&visit.actor(), account, issued.program, device.id).await.unwrap();
-    assert!(works(&house, &issued.access).await);
-    house.take_events();
-    identity.revoke_device(&Actor::Console, device.id).await.unwrap();
-    assert!(house.take_events().contains(&Event::ProgramRevoked(issued.program)));
-    assert!(!works(&house, &issued.access).await && refresh(&house, &issued.refresh).await.is_err());
-}
-
-#[tokio::test]
 async fn clients_are_registered_with_good_addresses_alone_and_lose_their_programs_when_they_go() {
     let house = House::build();
     let visit = signed_in(&house).await;
@@ -496,7 +481,7 @@ async fn clients_are_registered_with_good_addresses_alone_and_lose_their_program
     assert_eq!(identity.clients().unwrap().iter().map(|c| c.id.clone()).collect::<Vec<_>>(), [CONNECTOR, &client.id]);
     let begun = identity.begin_device_flow(&client.id, None, &here()).await.unwrap();
     identity.answer_device(&visit, begun.user_code.expose(), true).await.unwrap();
-    let issued = identity.exchange_device_code(&client.id, &begun.device_code, &here()).await.unwrap();
+    let issued = identity.exchange_device_code(&client.id, &begun.device_code, None, &here()).await.unwrap();
     for taken in ["REPORTS", "gatehouse connector"] {
         let taken = NewClient { name: name(taken), ..new(&[], true, Scopes::sql()) };
         let refused = identity.add_client(&Actor::Console, taken).await;
@@ -509,8 +494,8 @@ async fn clients_are_registered_with_good_addresses_alone_and_lose_their_program
     identity.remove_client(&Actor::Console, "reports").await.unwrap();
     assert_eq!(house.take_events(), [Event::ProgramRevoked(issued.program)]);
     assert!(!works(&house, &issued.access).await && works(&house, &other.access).await);
-    assert!(identity.refresh(&client.id, &issued.refresh, &here()).await.is_err());
-    let late = identity.exchange_device_code(&client.id, &late.device_code, &here()).await;
+    assert!(identity.refresh(&client.id, &issued.refresh, None, &here()).await.is_err());
+    let late = identity.exchange_device_code(&client.id, &late.device_code, None, &here()).await;
     assert!(matches!(late, Err(OAuthError::InvalidClient)), "a yes from before lets nobody in");
     assert_eq!(identity.programs(visit.principal.account).unwrap().len(), 1);
     for built_in in [CONNECTOR, "Gatehouse Connector"] {

@@ -237,7 +237,7 @@ async fn a_program_that_was_let_in_is_put_out() {
     let visit = identity.visit(&Secret::new(tab.cookie.clone().unwrap()), &origin).await.unwrap().unwrap();
     let asked = identity.begin_device_flow(CONNECTOR, None, &origin).await.unwrap();
     assert!(identity.answer_device(&visit, asked.user_code.expose(), true).await.unwrap());
-    identity.exchange_device_code(CONNECTOR, &asked.device_code, &origin).await.unwrap();
+    identity.exchange_device_code(CONNECTOR, &asked.device_code, None, &origin).await.unwrap();
     let page = tab.get("/account").await;
     let id = page.text().split("what=program&amp;id=").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert_eq!(end(&mut tab, "program", &id).await.leads_to(), "/account");

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::query::{Brought, read};
-use super::{CLIENT_ID, OAuth, OAuthError, SCOPE, Tokens, random};
+use super::{CLIENT_ID, OAuth, OAuthError, ProofKey, SCOPE, Tokens, random};
 use crate::domain::Secret;
 use crate::platform::clock::within;
 
@@ -83,7 +83,7 @@ async fn exchange(oauth: &OAuth, code: &Secret, redirect: &str, verifier: &Secre
         ("redirect_uri", redirect),
         ("code_verifier", verifier.expose()),
     ];
-    oauth.tokens(&fields).await
+    oauth.tokens(&fields, &ProofKey::generate()?).await
 }
 
 async fn listen() -> std::io::Result<TcpListener> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{CLIENT_ID, OAuth, OAuthError, SCOPE, Tokens, document, path};
+use super::{CLIENT_ID, OAuth, OAuthError, ProofKey, SCOPE, Tokens, document, path};
 use crate::domain::Secret;
 use crate::workstation::documents::Revealed;
 
@@ -32,7 +32,8 @@ struct Begun {
 /// Signs in. `show` is given what to show the person.
 pub async fn by_device_code(oauth: &OAuth, show: impl FnOnce(&Prompt)) -> Result<Tokens, OAuthError> {
     let endpoint = oauth.metadata.device_authorization_endpoint.as_deref().ok_or(OAuthError::NoDeviceFlow)?;
-    let reply = oauth.client.post(&path(endpoint), &[("client_id", CLIENT_ID), ("scope", SCOPE)]).await?;
+    let (key, asked) = (ProofKey::generate()?, [("client_id", CLIENT_ID), ("scope", SCOPE)]);
+    let reply = oauth.client.post(&path(endpoint), &asked, None).await?;
     let Begun { device_code, user_code, verification_uri, expires_in, interval } = document(&reply)?;
     let expires_in = Duration::from_secs(expires_in);
     show(&Prompt { page: verification_uri, user_code: user_code.0, expires_in });
@@ -45,7 +46,7 @@ pub async fn by_device_code(oauth: &OAuth, show: impl FnOnce(&Prompt)) -> Result
     let mut interval = Duration::from_secs(interval.unwrap_or(5).max(1));
     while oauth.clock.monotonic() < until {
         oauth.clock.sleep(interval).await;
-        match oauth.tokens(&fields).await {
+        match oauth.tokens(&fields, &key).await {
             Err(OAuthError::Refused(code)) if code == "authorization_pending" => {}
             // RFC 8628, 3.5: five seconds more from now on; and a server that cannot be reached is asked less often, too.
             Err(OAuthError::Refused(code)) if code == "slow_down" => interval += SLOWER,

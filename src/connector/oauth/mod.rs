@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod device;
+mod proof;
 mod query;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Deserialize;
 
+pub use self::proof::ProofKey;
 use super::client::{Client, Reply};
 use super::https::HttpsError;
 use crate::domain::{Secret, Side, Timestamp};
@@ -32,6 +34,8 @@ pub struct Tokens {
     pub refresh: Secret,
     /// When the access token ends.
     pub expires: Timestamp,
+    /// What the refresh token is bound to.
+    pub key: ProofKey,
 }
 
 /// Why somebody is not signed in, or no longer.
@@ -46,6 +50,9 @@ pub enum OAuthError {
     /// It is busy or in trouble, and may be asked again.
     #[error("the appliance cannot answer at the moment ({0})")]
     Later(StatusCode),
+    /// It does not take the proof that this program has its key.
+    #[error("the appliance does not take this program's proof; is the clock of this machine right?")]
+    Proof,
     /// It answered something else.
     #[error("the appliance's answer is not understood: {0}")]
     Malformed(&'static str),
@@ -70,7 +77,9 @@ impl OAuthError {
     /// Whose side it is on.
     pub fn side(&self) -> Side {
         match self {
-            Self::Refused(_) | Self::TimedOut | Self::Loopback(_) | Self::NoRandomness => Side::Workstation,
+            Self::Refused(_) | Self::Proof | Self::TimedOut | Self::Loopback(_) | Self::NoRandomness => {
+                Side::Workstation
+            }
             Self::Https(_) | Self::NoDeviceFlow => Side::Operator,
             Self::Later(_) | Self::Malformed(_) | Self::Issuer(_) => Side::Appliance,
         }
@@ -129,28 +138,31 @@ impl OAuth {
 
     /// Exchanges a refresh token. What it gives takes its place with its first use: from then on the old one must not be used
     /// again. Where the answer is lost it may be.
-    pub async fn refresh(&self, refresh: &Secret) -> Result<Tokens, OAuthError> {
-        let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", refresh.expose())];
-        self.tokens(&fields).await
+    pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, OAuthError> {
+        let refresh = tokens.refresh.expose();
+        let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", refresh)];
+        self.tokens(&fields, &tokens.key).await
     }
 
     /// Tells the appliance that a token is not used any more, and with it all that came from the same sign-in.
     pub async fn revoke(&self, token: &Secret) -> Result<(), OAuthError> {
         let endpoint = self.metadata.revocation_endpoint.as_deref();
         let endpoint = endpoint.ok_or(OAuthError::Malformed("its metadata name no place to revoke tokens at"))?;
-        let reply = self.client.post(&path(endpoint), &[("client_id", CLIENT_ID), ("token", token.expose())]).await?;
+        let reply =
+            self.client.post(&path(endpoint), &[("client_id", CLIENT_ID), ("token", token.expose())], None).await?;
         if reply.status.is_success() { Ok(()) } else { Err(refusal(&reply)) }
     }
 
-    async fn tokens(&self, fields: &[(&str, &str)]) -> Result<Tokens, OAuthError> {
-        let asked = self.clock.now();
-        let reply = self.client.post(&path(&self.metadata.token_endpoint), fields).await?;
+    async fn tokens(&self, fields: &[(&str, &str)], key: &ProofKey) -> Result<Tokens, OAuthError> {
+        let (asked, endpoint) = (self.clock.now(), &self.metadata.token_endpoint);
+        let proof = key.proof(endpoint, asked)?;
+        let reply = self.client.post(&path(endpoint), fields, Some(&proof)).await?;
         let TokenAnswer { access_token, token_type, expires_in, refresh_token } = document(&reply)?;
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(OAuthError::Malformed("a token of an unknown type"));
         }
         let expires = asked.after(Duration::from_secs(expires_in));
-        Ok(Tokens { access: access_token.0, refresh: refresh_token.0, expires })
+        Ok(Tokens { access: access_token.0, refresh: refresh_token.0, expires, key: key.clone() })
     }
 }
 
@@ -187,6 +199,8 @@ fn refusal(reply: &Reply) -> OAuthError {
         Some(code) if matches!(code.as_str(), "temporarily_unavailable" | "server_error") => {
             OAuthError::Later(reply.status)
         }
+        // RFC 9449, 5: most often a clock that goes wrong, which will be put right.
+        Some(code) if code == "invalid_dpop_proof" => OAuthError::Proof,
         Some(code) if code.len() <= 64 => OAuthError::Refused(code),
         _ => OAuthError::Malformed("neither a yes nor a no"),
     }
@@ -224,6 +238,7 @@ mod tests {
             (400, r#"{"error":"invalid_grant"}"#, true),
             (400, r#"{"error":"invalid_client","error_description":"x"}"#, true),
             (400, r#"{"error":"temporarily_unavailable"}"#, false),
+            (400, r#"{"error":"invalid_dpop_proof"}"#, false),
             (503, r#"{"error":"invalid_grant"}"#, false),
             (429, "", false),
             (400, "<html>", false),

@@ -18,6 +18,9 @@ pub enum OAuthError {
     /// A code or refresh token that counts no more, or never did, or is another client's. The program's side.
     #[error("the code or refresh token counts no more; the person has to sign in again")]
     InvalidGrant,
+    /// The proof that the program has its key does not hold (RFC 9449). The program's side.
+    #[error("the DPoP proof does not hold: {0}")]
+    InvalidDpopProof(&'static str),
     /// The client may not use this way. The program's side.
     #[error("this client may not use this way")]
     UnauthorizedClient,
@@ -60,6 +63,7 @@ impl OAuthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
+            Self::InvalidDpopProof(_) => "invalid_dpop_proof",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",

@@ -1,14 +1,15 @@
 //! OAuth for programs, without its HTTP: clients, authorisation codes with PKCE, device authorisation, access and refresh
-//! tokens, revocation, introspection. RFC 6749 as OAuth 2.1 narrows it; RFC 7636, 7009, 7662, 8252, 8628.
+//! tokens, revocation, introspection. RFC 6749 as OAuth 2.1 narrows it; RFC 7636, 7009, 7662, 8252, 8628, 9449.
 //!
 //! A person lets a *program* in: a client, for certain scopes, until it is put out, or does not refresh for long, or the
-//! account changes. A program has one refresh token, another after each use; one that is used twice puts it out. Codes
-//! and device flows live in memory, for minutes: a restart forgets them, and the program begins again.
+//! account changes. A program has one refresh token, another after each use; one that is used twice puts it out. A program that
+//! shows a key is bound to it: its refresh tokens count on the device alone that has the key. Codes and device flows live in memory, for minutes: a restart forgets them, and the program begins again.
 
 mod authorize;
 mod clients;
 mod codes;
 mod device;
+pub mod dpop;
 mod error;
 mod flows;
 mod pkce;
@@ -25,7 +26,7 @@ pub use error::OAuthError;
 pub use programs::Program;
 pub use tokens::{Introspection, Issued};
 
-pub(in crate::identity) use programs::{forget, forget_device, sweep};
+pub(in crate::identity) use programs::{forget, sweep};
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::clients;
 use super::codes::Consent;
+use super::dpop::Thumbprint;
 use super::rotation::Unused;
 use crate::audit::{Actor, Entry};
-use crate::domain::{AccountId, Credential, DeviceId, Event, Name, ProgramId, Scopes, Timestamp};
+use crate::domain::{AccountId, Credential, Event, Name, ProgramId, Scopes, Timestamp};
 use crate::identity::generated::Kind;
-use crate::identity::records::{Account, Accounts, Devices, SecretHash};
+use crate::identity::records::{Account, Accounts, SecretHash};
 use crate::identity::sign_in::{Owned, Renewed};
 use crate::identity::web::Origin;
 use crate::identity::{Identity, IdentityError};
@@ -29,8 +30,8 @@ pub struct Program {
     pub client_name: Name,
     /// What it may do.
     pub scopes: Scopes,
-    /// The device that it belongs to, once it said so; it goes with the device.
-    pub device: Option<DeviceId>,
+    /// The key that its refresh tokens are bound to, where it showed one.
+    pub(super) key: Option<Thumbprint>,
     /// The account's generation then.
     pub(super) generation: u64,
     /// When it was let in.
@@ -109,30 +110,6 @@ impl Identity {
         Ok(program)
     }
 
-    /// Binds a program to a device of its account: it goes with the device from then on.
-    pub async fn bind_program(
-        &self,
-        actor: &Actor,
-        account: AccountId,
-        id: ProgramId,
-        device: DeviceId,
-    ) -> Result<Program, IdentityError> {
-        let bind = move |state: &mut Change<'_>| {
-            let known = state.read::<Devices>(&device)?.is_some_and(|device| device.account == account);
-            if !known {
-                return Err(IdentityError::NoSuch { kind: "device of this account", name: device.to_string() });
-            }
-            let program = state.read::<Programs>(&(account, id))?;
-            let program = program
-                .ok_or_else(|| IdentityError::NoSuch { kind: "program of this account", name: id.to_string() })?;
-            let program = Program { device: Some(device), ..program };
-            state.put::<Programs>(&(account, id), &program)?;
-            Ok(program)
-        };
-        let entry = |program: &Program| about(actor.clone(), "program.bind", program).detail("device", device);
-        self.change(bind, entry).await
-    }
-
     /// The program, if it still counts.
     pub(in crate::identity) fn live_program(
         &self,
@@ -156,16 +133,9 @@ impl Identity {
         };
         let Some(account) = store.read::<Accounts>(&access.account)? else { return Ok(None) };
         let Some(program) = self.live_program(&account, access.program)? else { return Ok(None) };
-        let device = match program.device {
-            None => None,
-            Some(id) => match store.read::<Devices>(&id)? {
-                None => return Ok(None),
-                device => device,
-            },
-        };
         let renewed = program.is_unused(hash).then_some(Renewed::Program(account.id, program.id, hash));
         let (credential, scopes) = (Credential::Program(program.id), program.scopes);
-        Ok(Some(Owned { account: account.id, credential, expires: None, device, scopes, renewed }))
+        Ok(Some(Owned { account: account.id, credential, expires: None, device: None, scopes, renewed }))
     }
 }
 
@@ -174,6 +144,7 @@ pub(super) fn let_in(
     state: &mut Change<'_>,
     consent: &Consent,
     client_name: &Name,
+    key: Option<Thumbprint>,
     origin: &Origin,
     fresh: Fresh,
 ) -> Result<Program, IdentityError> {
@@ -195,7 +166,7 @@ pub(super) fn let_in(
         client: consent.client.clone(),
         client_name: client_name.clone(),
         scopes: consent.scopes.clone(),
-        device: None,
+        key,
         generation: account.generation,
         created: fresh.now,
         used: fresh.now,
@@ -272,18 +243,6 @@ pub(in crate::identity) fn sweep(
         }
     }
     Ok(())
-}
-
-/// Removes the programs of a revoked device. Says which.
-pub(in crate::identity) fn forget_device(
-    state: &mut Change<'_>,
-    account: AccountId,
-    device: DeviceId,
-) -> Result<Vec<ProgramId>, StoreError> {
-    let mut programs = of(state, account)?;
-    programs.retain(|program| program.device == Some(device));
-    programs.iter().try_for_each(|program| remove(state, program))?;
-    Ok(programs.into_iter().map(|program| program.id).collect())
 }
 
 fn of(state: &Change<'_>, account: AccountId) -> Result<Vec<Program>, StoreError> {

@@ -9,8 +9,8 @@
 //! from then on, and ends the others with their access tokens. Whoever comes with one of those, or with the token that was
 //! answered, or with an older one, puts the program out. A thief who is faster than the program with its new tokens has what one
 //! has who was faster with the old one, and is noticed when the program uses what it was given: within a moment, as a program that
-//! refreshed its access wants to do something with it. As the program is bound to its client, its account and, where it said so,
-//! its device, the token before opens nothing that the one after it does not.
+//! refreshed its access wants to do something with it. As the program is bound to its client, its account and, where it showed one,
+//! its key, the token before opens nothing that the one after it does not.
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::codes::{Bound, Consent, Taken};
+use super::dpop::Thumbprint;
 use super::error::OAuthError;
 use super::flows::Told;
 use super::programs::{self, AccessTokens, Families, Fresh, Program, Programs};
@@ -60,13 +61,14 @@ enum Refreshed {
 
 impl Identity {
     /// Exchanges an authorisation code (`grant_type=authorization_code`). Whoever presents it uses it up; one that is
-    /// presented again puts the program out that it let in.
+    /// presented again puts the program out that it let in. The program is bound to `key`, where it has shown one.
     pub async fn exchange_code(
         &self,
         client_id: &str,
         code: &Secret,
         redirect_uri: &str,
         verifier: &str,
+        key: Option<Thumbprint>,
         origin: &Origin,
     ) -> Result<Issued, OAuthError> {
         let client = self.client(client_id)?;
@@ -93,7 +95,7 @@ impl Identity {
         if self.live_web_session(&account, consent.session)?.is_none() {
             return self.refused(client_id, "the session that the code was given in is over", origin).await;
         }
-        let issued = self.let_in(&consent, &client.name, origin).await?;
+        let issued = self.let_in(&consent, &client.name, key, origin).await?;
         let again = self.inner.oauth.codes.lock().unwrap_or_else(PoisonError::into_inner).was_presented_again(hash);
         if again {
             // Somebody else presented it while the program was being let in, and found nothing to put out yet.
@@ -103,11 +105,13 @@ impl Identity {
         Ok(issued)
     }
 
-    /// Asks whether a device was let in (`urn:ietf:params:oauth:grant-type:device_code`).
+    /// Asks whether a device was let in (`urn:ietf:params:oauth:grant-type:device_code`). The program is bound to `key`, where it
+    /// has shown one.
     pub async fn exchange_device_code(
         &self,
         client_id: &str,
         device_code: &Secret,
+        key: Option<Thumbprint>,
         origin: &Origin,
     ) -> Result<Issued, OAuthError> {
         let client = self.client(client_id)?;
@@ -122,13 +126,20 @@ impl Identity {
             Told::Denied => Err(OAuthError::AccessDenied),
             Told::Expired => Err(OAuthError::ExpiredToken),
             Told::Unknown => self.refused(client_id, "no such device code, or one that was used", origin).await,
-            Told::Granted(consent) => self.let_in(&consent, &client.name, origin).await,
+            Told::Granted(consent) => self.let_in(&consent, &client.name, key, origin).await,
         }
     }
 
     /// Refreshes a program's access (`grant_type=refresh_token`). The refresh token in the answer takes the place of this
-    /// one as soon as something of the answer is used; one that is used again from then on puts the program out.
-    pub async fn refresh(&self, client_id: &str, token: &Secret, origin: &Origin) -> Result<Issued, OAuthError> {
+    /// one as soon as something of the answer is used; one that is used again from then on puts the program out. One that is
+    /// bound to a key counts with that key alone; whoever comes without it has copied it, and changes nothing for who has both.
+    pub async fn refresh(
+        &self,
+        client_id: &str,
+        token: &Secret,
+        key: Option<Thumbprint>,
+        origin: &Origin,
+    ) -> Result<Issued, OAuthError> {
         if Kind::of(token.expose()) != Some(Kind::Refresh) {
             return self.refused(client_id, "not a refresh token", origin).await;
         }
@@ -137,6 +148,10 @@ impl Identity {
         let Some((account, id)) = self.inner.store.read::<Families>(&family)? else {
             return self.refused(client_id, "no such refresh token", origin).await;
         };
+        let bound = self.inner.store.read::<Programs>(&(account, id))?.and_then(|program| program.key);
+        if bound.is_some() && bound != key {
+            return self.refused(client_id, "the refresh token is bound to a key that was not shown", origin).await;
+        }
         let refresh = generated::refresh_after(token).map_err(IdentityError::from)?;
         let access = Kind::Access.generate().map_err(IdentityError::from)?;
         let fresh = self.fresh(&refresh, &access);
@@ -269,12 +284,18 @@ impl Identity {
         }
     }
 
-    async fn let_in(&self, consent: &Consent, client: &Name, origin: &Origin) -> Result<Issued, OAuthError> {
+    async fn let_in(
+        &self,
+        consent: &Consent,
+        client: &Name,
+        key: Option<Thumbprint>,
+        origin: &Origin,
+    ) -> Result<Issued, OAuthError> {
         let refresh = Kind::Refresh.generate().map_err(IdentityError::from)?;
         let access = Kind::Access.generate().map_err(IdentityError::from)?;
         let fresh = self.fresh(&refresh, &access);
         let (agreed, name, from) = (consent.clone(), client.clone(), origin.clone());
-        let make = move |state: &mut Change<'_>| programs::let_in(state, &agreed, &name, &from, fresh);
+        let make = move |state: &mut Change<'_>| programs::let_in(state, &agreed, &name, key, &from, fresh);
         let peer = origin.peer;
         let entry = |program: &Program| programs::about(Actor::Appliance, "program.let-in", program).peer(peer);
         match self.change(make, entry).await {

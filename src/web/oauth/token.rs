@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Issuer;
 use crate::domain::{Role, Scope, Secret};
+use crate::identity::oauth::dpop::{self, Thumbprint};
 use crate::identity::oauth::{Issued, OAuthError};
 use crate::identity::web::Origin;
 use crate::web::Web;
@@ -21,12 +22,14 @@ use crate::web::routes::{Route, post};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        post("/oauth/token", Access::Program, token),
+        post(TOKEN, Access::Program, token),
         post("/oauth/device_authorization", Access::Program, device_authorization),
         post("/oauth/revoke", Access::Program, revoke),
         post("/oauth/introspect", Access::Bearer(Scope::AdminRead), introspect),
     ]
 }
+
+const TOKEN: &str = "/oauth/token";
 
 /// The parameters of all grants. Others are passed over, as RFC 6749 3.2 has it; one that comes twice is no request.
 #[derive(Default, Deserialize)]
@@ -59,35 +62,48 @@ struct OneToken {
 async fn token(
     State(web): State<Web>,
     origin: Origin,
+    issuer: Issuer,
     headers: HeaderMap,
     form: Result<Form<TokenForm>, Problem>,
 ) -> Result<Response, Problem> {
     let form = read(&web, &origin, &headers, form).await?;
     let client = form.client_id.clone();
-    let issued = recorded(&web, &client, &origin, grant(&web, form, &origin).await).await?;
-    Ok(Json(told(&issued)).into_response())
+    let issued = match key(&web, &headers, &issuer) {
+        Ok(key) => grant(&web, form, key, &origin).await,
+        Err(error) => Err(error),
+    };
+    Ok(Json(told(&recorded(&web, &client, &origin, issued).await?)).into_response())
 }
 
-async fn grant(web: &Web, form: TokenForm, origin: &Origin) -> Result<Issued, OAuthError> {
+async fn grant(web: &Web, form: TokenForm, key: Option<Thumbprint>, origin: &Origin) -> Result<Issued, OAuthError> {
     let (identity, client) = (&web.identity, form.client_id.as_str());
     match form.grant_type.as_str() {
         "authorization_code" => {
             let code = secret(form.code, "there is no code")?;
             let redirect_uri = form.redirect_uri.ok_or(OAuthError::InvalidRequest("there is no redirect_uri"))?;
             let verifier = form.code_verifier.ok_or(OAuthError::InvalidRequest("there is no code_verifier"))?;
-            identity.exchange_code(client, &code, &redirect_uri, &verifier, origin).await
+            identity.exchange_code(client, &code, &redirect_uri, &verifier, key, origin).await
         }
         "refresh_token" => {
             let refresh = secret(form.refresh_token, "there is no refresh_token")?;
-            identity.refresh(client, &refresh, origin).await
+            identity.refresh(client, &refresh, key, origin).await
         }
         device::GRANT => {
             let code = secret(form.device_code, "there is no device_code")?;
-            identity.exchange_device_code(client, &code, origin).await
+            identity.exchange_device_code(client, &code, key, origin).await
         }
         "" => Err(OAuthError::InvalidRequest("there is no grant_type")),
         _ => Err(OAuthError::UnsupportedGrantType),
     }
+}
+
+/// The key that the program has shown, where it did (RFC 9449).
+fn key(web: &Web, headers: &HeaderMap, issuer: &Issuer) -> Result<Option<Thumbprint>, OAuthError> {
+    let mut proofs = headers.get_all("dpop").iter();
+    let Some(proof) = proofs.next() else { return Ok(None) };
+    let proof = proof.to_str().ok().filter(|_| proofs.next().is_none());
+    let proof = proof.ok_or(OAuthError::InvalidDpopProof("there have to be one or none"))?;
+    dpop::verified(proof, &issuer.at(TOKEN), web.clock.now()).map(Some)
 }
 
 fn told(issued: &Issued) -> Value {

@@ -17,7 +17,7 @@ const none = oauth.None();
 const found = await oauth.discoveryRequest(new URL(issuer), { algorithm: 'oauth2' });
 const server = await oauth.processDiscoveryResponse(new URL(issuer), found);
 
-async function code() {
+async function code(options) {
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
   const url = new URL(server.authorization_endpoint);
@@ -32,7 +32,7 @@ async function code() {
   });
   const back = new URL(await ask('open', url.href));
   const answer = oauth.validateAuthResponse(server, client, back, state);
-  const request = () => oauth.authorizationCodeGrantRequest(server, client, none, answer, redirect, verifier);
+  const request = () => oauth.authorizationCodeGrantRequest(server, client, none, answer, redirect, verifier, options);
   return { tokens: await oauth.processAuthorizationCodeResponse(server, client, await request()), request };
 }
 
@@ -52,6 +52,17 @@ const used = await oauth.protectedResourceRequest(second.access_token, 'GET', ne
 assert.equal(used.status, 200);
 await refused(() => refresh(tokens.refresh_token), 'invalid_grant');
 await refused(() => refresh(second.refresh_token), 'invalid_grant');
+
+// Bound to a key (DPoP): of this refresh token nobody has anything who has not the key, and who has it goes on.
+const keys = await oauth.generateKeyPair('ES256');
+const bound = await code({ DPoP: oauth.DPoP(client, keys) });
+const bindings = (pair) => ({ DPoP: oauth.DPoP(client, pair) });
+const refreshBound = async (token, options) =>
+  oauth.processRefreshTokenResponse(server, client, await oauth.refreshTokenGrantRequest(server, client, none, token, options));
+await refused(() => refreshBound(bound.tokens.refresh_token), 'invalid_grant');
+await refused(async () => refreshBound(bound.tokens.refresh_token, bindings(await oauth.generateKeyPair('ES256'))), 'invalid_grant');
+const next = await refreshBound(bound.tokens.refresh_token, bindings(keys));
+await refreshBound(next.refresh_token, bindings(keys));
 
 // A code that comes twice.
 const again = await code();
