@@ -1,10 +1,10 @@
 //! Styles, icons and scripts, packed into the binary.
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 
+use super::form::Path;
 use super::problem::Problem;
 
 #[derive(rust_embed::Embed)]

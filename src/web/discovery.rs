@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::access::Access;
+use super::form::Path;
 use super::oauth::Issuer;
 use super::problem::{Problem, wants_page};
 use super::routes::{Route, get};
@@ -67,10 +68,7 @@ async fn metadata(issuer: Issuer) -> Response {
 }
 
 /// `GET /api/v1/schemas/<name>`: the JSON Schema of a document.
-async fn schema(
-    axum::extract::Path(name): axum::extract::Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+async fn schema(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let found = documents::schemas().into_iter().find(|(file, _)| *file == name);
     let (_, schema) = found.ok_or_else(Problem::not_found)?;
     let facts = [(header::CONTENT_TYPE, "application/schema+json"), (header::CACHE_CONTROL, KEPT)];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -32,6 +32,18 @@ impl<'de> Deserialize<'de> for Typed {
 
 /// What stands after the question mark of an address. Parameters that nobody knows are passed over: links gather some.
 pub struct Query<T>(pub T);
+
+/// What stands in the places of a route's path.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Web> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Problem> {
+        let path = extract::Path::from_request_parts(parts, web).await;
+        path.map(|extract::Path(path)| Self(path)).map_err(|_| Problem::bad_request("The address does not read."))
+    }
+}
 
 impl<T: DeserializeOwned> FromRequestParts<Web> for Query<T> {
     type Rejection = Problem;

@@ -22,6 +22,7 @@ mod appliance;
 mod architecture;
 mod audit;
 mod authority_scope;
+mod bad_input;
 mod browsers;
 mod canary;
 mod certificate_choice;

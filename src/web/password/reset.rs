@@ -3,7 +3,7 @@
 //! It is no way around the second factor: it sets the password and signs nobody in.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::typed_twice;
 use crate::domain::Secret;
 use crate::identity::IdentityError;
 use crate::identity::web::Origin;
-use crate::web::form::{Form, Typed};
+use crate::web::form::{Form, Path, Typed};
 use crate::web::page::Frame;
 use crate::web::problem::Problem;
 use crate::web::{Web, page};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -28,7 +28,12 @@ struct RestoredPage {
 }
 
 /// `POST /setup/restore`
-pub(super) async fn send(State(web): State<Web>, origin: Origin, form: Multipart) -> Result<Response, Problem> {
+pub(super) async fn send(
+    State(web): State<Web>,
+    origin: Origin,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, Problem> {
+    let form = form.map_err(|_| Problem::media_type("multipart/form-data"))?;
     let place = web.admin.upload_place();
     let took = within(&*web.clock, UPLOAD_TIME, take(&web, &origin, form, &place)).await;
     let restored = async {

@@ -1,7 +1,7 @@
 //! Devices: enrolled by whoever is signed in, or by who has a one-time code; revoked. A device's secret is shown once.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use crate::identity::Device;
 use crate::identity::web::{Origin, Visit};
 use crate::web::Web;
 use crate::web::access::{Access, SignedIn, Visitor};
-use crate::web::form::{Form, Typed};
+use crate::web::form::{Form, Path, Typed};
 use crate::web::page::{self, Frame};
 use crate::web::problem::{Problem, sentence};
 use crate::web::routes::{Route, get, post};

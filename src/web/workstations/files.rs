@@ -1,11 +1,12 @@
 //! Files for one database, to download: `/workstations/<alias>/udl`, `dsn`, `reg`, `ps1`. None has a password in it.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::web::Web;
 use crate::web::access::{Access, SignedIn};
+use crate::web::form::Path;
 use crate::web::problem::Problem;
 use crate::web::routes::{Route, get};
 use crate::workstation::Connection;
