@@ -39,6 +39,13 @@ pub enum Access {
     Bearer(Scope),
 }
 
+impl Access {
+    /// Whether programs alone come here: they bring no cookie, and are shown no page.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Self::Program | Self::Bearer(_))
+    }
+}
+
 /// How long a given password or passkey lets somebody change what is sensitive.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(5 * 60);
 
@@ -68,8 +75,7 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
         _ if in_set_up => return refuse(Problem::in_set_up()),
         _ => {}
     }
-    let by_program = matches!(access, Access::Program | Access::Bearer(_));
-    if !by_program && !is_own(request.method(), request.headers()) {
+    if !access.is_for_programs() && !is_own(request.method(), request.headers()) {
         return refuse(Problem::foreign());
     }
     match access {

@@ -31,7 +31,7 @@ const KEPT: &str = "public, max-age=300";
 
 /// `GET /.well-known/gatehouse`: the document for programs; people are led to their page.
 async fn discovery(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let facts: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, KEPT), (header::VARY, "accept")];
+    let facts: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, KEPT), (header::VARY, "accept, sec-fetch-dest")];
     if wants_page(&headers) {
         return (facts, Redirect::to(workstations::PATH)).into_response();
     }

@@ -369,9 +369,9 @@ impl IntoResponse for Problem {
 
 /// Writes the problem that a handler returned, in the form that was asked for. Refusals of what was sent are recorded.
 pub async fn finish(State(web): State<Web>, request: RequestId, asked: Request, next: Next) -> Response {
-    let page = wants_page(asked.headers());
     let origin = caller::origin(&web, asked.extensions(), asked.headers());
     let path = routes::matched(&asked).unwrap_or("").to_owned();
+    let page = wants_page(asked.headers()) && !routes::is_for_programs(&path);
     let mut response = next.run(asked).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if problem.is_malformed() {
@@ -390,9 +390,16 @@ pub async fn finish(State(web): State<Web>, request: RequestId, asked: Request, 
     written
 }
 
-/// Whether this is a browser that shows what it gets.
+/// Whether this is a browser that shows what it gets: it says that it opens a document (Fetch Metadata), or, an older one, names
+/// XHTML beside HTML; or somebody asks for HTML and nothing else. Libraries that take a page among much else, as Java's do, are
+/// programs.
 pub fn wants_page(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")))
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(destination) = text("sec-fetch-dest") {
+        return destination == "document";
+    }
+    let accept = text("accept").unwrap_or_default().trim();
+    accept == "text/html" || (accept.starts_with("text/html") && accept.contains("application/xhtml+xml"))
 }
 
 impl Problem {
@@ -463,4 +470,29 @@ pub(super) fn sentence(text: &str) -> String {
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_want_pages_and_programs_do_not_whatever_their_libraries_say() {
+        let wants = |fields: &[(&'static str, &'static str)]| {
+            let fields = fields.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+            wants_page(&fields.collect::<HeaderMap>())
+        };
+        let chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8";
+        let safari = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        assert!(wants(&[("accept", chromium), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]));
+        assert!(wants(&[("accept", safari)]), "before it knew Fetch Metadata");
+        assert!(wants(&[("accept", "text/html")]));
+        assert!(!wants(&[("accept", "*/*"), ("sec-fetch-dest", "empty")]), "a script of a page");
+        assert!(!wants(&[("accept", chromium), ("sec-fetch-dest", "iframe")]));
+        let java = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
+        for program in [java, "*/*", "application/json", "application/json, text/html", "text/*"] {
+            assert!(!wants(&[("accept", program)]), "{program}");
+        }
+        assert!(!wants(&[]), "curl without anything, and .NET");
+    }
 }

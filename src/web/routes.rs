@@ -1,5 +1,8 @@
 //! Every route, and who it takes. The router is built from this table, and so are the tests that try each route as everybody.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
@@ -102,6 +105,14 @@ pub(super) fn router(web: &Web) -> Router<Web> {
         };
         router.route(route.path, answers.layer(look))
     })
+}
+
+/// Whether programs alone come to this path of the table.
+pub(super) fn is_for_programs(path: &str) -> bool {
+    static PATHS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+        all().into_iter().filter(|route| route.access.is_for_programs()).map(|route| route.path).collect()
+    });
+    PATHS.contains(path)
 }
 
 /// The path of a request as it stands in the table: without anything secret that stands in its place.

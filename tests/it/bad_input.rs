@@ -59,6 +59,11 @@ async fn guest(house: &House, pages: &Pages, in_set_up: &Pages, route: &Route) -
     }
 }
 
+/// Whether a route shows pages to who wants some.
+fn has_pages(route: &Route) -> bool {
+    !matches!(route.access, Access::Program | Access::Bearer(_))
+}
+
 fn is_told_properly(answer: &Answer, page: bool, what: &str) {
     assert!(!answer.status.is_server_error(), "{} for {what}", answer.status);
     if !answer.status.is_client_error() {
@@ -67,8 +72,9 @@ fn is_told_properly(answer: &Answer, page: bool, what: &str) {
     match answer.header("content-type") {
         "application/problem+json" => assert_eq!(answer.json()["status"], answer.status.as_u16(), "{what}"),
         "application/json" => assert!(answer.json()["error"].is_string(), "{what}"),
+        // A form that reads and cannot be done is shown again, to whoever sent it.
         "text/html; charset=utf-8" if page => assert!(answer.text().contains("<h1>"), "{what}"),
-        other => panic!("{} as {other:?} for {what}: {answer:?}", answer.status),
+        other => panic!("{} as {other:?} for {what}", answer.status),
     }
 }
 
@@ -89,7 +95,8 @@ async fn whatever_does_not_read_is_answered_as_a_problem_a_page_or_a_document_of
             for (path, kind, body) in attempts(&route) {
                 let answer = tab.clone().send(route.method.clone(), &path, kind, body).await;
                 let what = format!("{route:?} at {path} with {kind:?} {body:?}");
-                is_told_properly(&answer, page, &what);
+                let is_form = answer.status == StatusCode::UNPROCESSABLE_ENTITY;
+                is_told_properly(&answer, (page || is_form) && has_pages(&route), &what);
                 let places = route.path.contains('{') && path.contains("/%FF");
                 assert!(!places || answer.status == StatusCode::BAD_REQUEST, "{} for {what}", answer.status);
                 tried += 1;
@@ -98,6 +105,33 @@ async fn whatever_does_not_read_is_answered_as_a_problem_a_page_or_a_document_of
         }
     }
     assert!(tried > 500 && refused > tried / 2, "{refused} of {tried} were refused: the routes were reached");
+}
+
+/// `java.net.HttpURLConnection` says this of its own accord.
+const JAVA: &str = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
+
+#[tokio::test]
+async fn programs_are_shown_no_page_whatever_their_libraries_say_they_take() {
+    let house = House::build();
+    let pages = Pages::open(&house).await;
+    let mut java = pages.program("ght_nonsense").with("accept", JAVA);
+    let config = java.get("/api/v1/workstation/config").await;
+    assert_eq!((config.status, config.header("content-type")), (StatusCode::UNAUTHORIZED, "application/problem+json"));
+    let token = java.post("/oauth/token", &[("grant_type", "password")]).await;
+    assert_eq!((token.status, &token.json()["error"]), (StatusCode::BAD_REQUEST, &"unsupported_grant_type".into()));
+    assert_eq!(java.get("/oauth/token").await.header("content-type"), "application/problem+json", "another method");
+    let found = java.get("/.well-known/gatehouse").await;
+    assert_eq!((found.status, found.header("content-type")), (StatusCode::OK, "application/json"));
+    let new = House::build();
+    let in_set_up = Pages::in_set_up(&new).await.stranger().with("accept", JAVA).get("/.well-known/gatehouse").await;
+    assert_eq!(in_set_up.header("content-type"), "application/problem+json");
+
+    let mut browser = pages.browser();
+    assert_eq!(browser.get("/.well-known/gatehouse").await.leads_to(), "/workstations");
+    let token = browser.post("/oauth/token", &[("grant_type", "password")]).await;
+    assert_eq!(token.json()["error"], "unsupported_grant_type", "a browser is no exception");
+    let opens = pages.stranger().with("accept", "*/*").with("sec-fetch-dest", "document");
+    assert_eq!(opens.clone().get("/.well-known/gatehouse").await.leads_to(), "/workstations");
 }
 
 #[tokio::test]

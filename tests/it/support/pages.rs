@@ -17,6 +17,9 @@ use tower::ServiceExt as _;
 use super::app::App;
 use super::house::{HERE, House, PASSWORD};
 
+/// What a browser takes.
+const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
 /// What the pages are made from, over this house.
 pub async fn parts(house: &House) -> Parts {
     let readiness = Readiness::new();
@@ -162,7 +165,7 @@ impl Tab {
     pub async fn send(&mut self, method: Method, path: &str, kind: Option<&str>, body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "sql.corp.example");
         if self.page {
-            request = request.header(header::ACCEPT, "text/html,*/*").header("sec-fetch-site", "same-origin");
+            request = request.header(header::ACCEPT, ACCEPT).header("sec-fetch-site", "same-origin");
         }
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, format!("__Host-gatehouse={cookie}"));
