@@ -137,11 +137,11 @@ pub(super) async fn bearer(
     })
 }
 
-/// To a page that leads back here afterwards. What was sent with a form is not kept: the page itself is what comes back.
+/// To a page that leads back here afterwards, to what GET answers here. What was sent with a form is not kept: the page itself is
+/// what comes back. So whatever takes a form from who is signed in has a GET, too.
 fn lead(to: &str, request: &Request) -> Redirect {
-    let path =
-        if request.method() == Method::GET { request.uri().path_and_query().map(|path| path.as_str()) } else { None };
-    let back = path.or_else(|| Some(request.uri().path())).filter(|path| local_path(path).is_some());
+    let whole = request.uri().path_and_query().map(|path| path.as_str());
+    let back = [whole, Some(request.uri().path())].into_iter().flatten().find(|path| local_path(path).is_some());
     let query = back.and_then(|path| serde_urlencoded::to_string([("next", path)]).ok());
     Redirect::to(&query.map_or_else(|| to.to_owned(), |query| format!("{to}?{query}")))
 }

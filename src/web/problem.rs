@@ -482,7 +482,8 @@ mod tests {
             let fields = fields.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
             wants_page(&fields.collect::<HeaderMap>())
         };
-        let chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8";
+        let chromium =
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8";
         let safari = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         assert!(wants(&[("accept", chromium), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]));
         assert!(wants(&[("accept", safari)]), "before it knew Fetch Metadata");

@@ -114,6 +114,29 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn who_has_to_sign_in_again_before_a_form_is_taken_is_led_back_to_a_page() {
+    let house = House::build_with(|config| config.sign_in.second_factor_optional_first_day = true);
+    let pages = Pages::open(&house).await;
+    let mut tab = pages.signed_in(&house, "root").await;
+    let mut tried = 0;
+    for route in routes::all().iter().filter(|route| route.method == Method::POST) {
+        // The consent page shows what stands in its address: `web_oauth` tries it with something there.
+        let takes_people = matches!(route.access, Access::SignedIn | Access::Confirmed | Access::Staff(_));
+        if !takes_people || route.path == "/oauth/authorize" {
+            continue;
+        }
+        let led = ask(&pages.browser(), route).await;
+        let query = led.leads_to().strip_prefix("/sign-in?").unwrap();
+        let next: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
+        let back = tab.get(&next[0].1).await;
+        let answers = [StatusCode::OK, StatusCode::SEE_OTHER];
+        assert!(answers.contains(&back.status), "{} after signing in for {route:?}", back.status);
+        tried += 1;
+    }
+    assert!(tried > 10, "the table was read");
+}
+
+#[tokio::test]
 async fn what_another_sites_page_sends_is_taken_by_no_route_that_knows_the_browser() {
     let house = House::build();
     let pages = Pages::open(&house).await;

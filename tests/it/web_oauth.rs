@@ -255,6 +255,24 @@ async fn a_no_and_a_wrong_request_are_told_the_program_and_a_wrong_address_the_p
 }
 
 #[tokio::test]
+async fn who_has_to_sign_in_again_before_the_answer_is_asked_again() {
+    let (house, pages, mut tab, _) = open().await;
+    let address = page(&[]);
+    let shown = tab.get(&address).await;
+    assert!(
+        shown.text().contains("<form method=\"post\">\n<input type=\"hidden\" name=\"client_id\""),
+        "a form to its own address"
+    );
+    tab.cookie = None;
+    let led = tab.post(&address, &[("answer", "allow")]).await;
+    let query = led.leads_to().strip_prefix("/sign-in?").unwrap();
+    let next: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
+    assert_eq!(next, [("next".to_owned(), address)]);
+    let again = pages.signed_in(&house, "ada").await.get(&next[0].1).await;
+    assert_eq!((again.status, again.hidden("client_id").as_str()), (StatusCode::OK, CONNECTOR));
+}
+
+#[tokio::test]
 async fn another_sites_page_says_yes_for_nobody() {
     let (house, _pages, mut tab, _) = open().await;
     let shown = tab.get(&page(&[])).await;

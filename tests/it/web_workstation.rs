@@ -32,7 +32,10 @@ async fn anybody_is_told_where_to_go_on_and_a_browser_is_led_to_the_page_for_peo
     let answer = program.get("/.well-known/gatehouse").await;
     let document = answer.json();
     assert_eq!((&document["product"], &document["endpoints"]["config"]), (&"gatehouse".into(), &CONFIG.into()));
-    assert_eq!((answer.header("cache-control"), answer.header("vary")), ("public, max-age=300", "accept, sec-fetch-dest"));
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("vary")),
+        ("public, max-age=300", "accept, sec-fetch-dest")
+    );
     let again = get_known(&mut program, "/.well-known/gatehouse", answer.header("etag")).await;
     assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
     assert_eq!(again.header("etag"), answer.header("etag"));

@@ -27,6 +27,8 @@ pub fn routes() -> Vec<Route> {
     vec![
         get(PATH, Access::SignedIn, ask),
         post(PATH, Access::SignedIn, look),
+        // Who had to sign in again before the answer types the code again.
+        get(ANSWER, Access::SignedIn, async || Redirect::to(PATH)),
         post(ANSWER, Access::SignedIn, answer),
         get(ALLOWED, Access::SignedIn, async |state, visit| done(state, visit, true)),
         get(DENIED, Access::SignedIn, async |state, visit| done(state, visit, false)),

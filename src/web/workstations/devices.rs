@@ -18,13 +18,16 @@ use crate::web::routes::{Route, get, post};
 use crate::workstation::Connection;
 
 const ENROL: &str = "/workstations/enrol";
+const REVOKE: &str = "/workstations/devices/{id}/revoke";
 const BY_CODE: &str = "/device/enrol";
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         get(ENROL, Access::Confirmed, ask),
         post(ENROL, Access::Confirmed, enrol),
-        post("/workstations/devices/{id}/revoke", Access::SignedIn, revoke),
+        // Who had to sign in again before it was revoked sees whether it is still there.
+        get(REVOKE, Access::SignedIn, async || Redirect::to(PATH)),
+        post(REVOKE, Access::SignedIn, revoke),
         get(BY_CODE, Access::Browser, ask_for_code),
         post(BY_CODE, Access::Browser, enrol_by_code),
     ]

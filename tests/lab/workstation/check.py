@@ -63,10 +63,10 @@ class Browser:
     def send(self, page, **fields):
         assert page.status_code == 200, (page.status_code, page.text)
         body = page.text.split("<main", 1)[1]
-        form = re.search(r'<form[^>]*action="([^"]+)"', body)
+        form = re.search(r'<form(?:[^>]*action="([^"]+)")?', body)
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', body)
         values = {name: html.unescape(value) for name, value in hidden} | fields
-        return self.session.post(urllib.parse.urljoin(self.site, html.unescape(form[1])), data=values, allow_redirects=False)
+        return self.session.post(urllib.parse.urljoin(page.url, html.unescape(form[1] or page.url)), data=values, allow_redirects=False)
 
     def allow(self, url):
         """Says yes on the consent page; the URL that the program is called back with."""
