@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Method, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
@@ -75,7 +75,7 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
         _ if in_set_up => return refuse(Problem::in_set_up()),
         _ => {}
     }
-    if !access.is_for_programs() && !is_own(request.method(), request.headers()) {
+    if !access.is_for_programs() && !is_own(request) {
         return refuse(Problem::foreign());
     }
     match access {
@@ -157,18 +157,19 @@ pub fn local_path(text: &str) -> Option<&str> {
 
 /// Whether a browser sent this from a page of this appliance (or a person typed it): by `Sec-Fetch-Site`, which pages cannot
 /// write; by `Origin` from browsers that do not send it. Who sends neither is no browser of today.
-fn is_own(method: &Method, headers: &HeaderMap) -> bool {
-    if method.is_safe() {
+fn is_own<B>(request: &axum::http::Request<B>) -> bool {
+    if request.method().is_safe() {
         return true;
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }
-    match (text("origin"), text("host")) {
-        (Some(origin), Some(host)) => origin.strip_prefix("https://").is_some_and(|own| own.eq_ignore_ascii_case(host)),
-        _ => false,
-    }
+    let (Some(origin), Some(called)) = (text("origin"), caller::called(request.uri(), request.headers())) else {
+        return false;
+    };
+    let own = called.as_str().strip_suffix(":443").unwrap_or(called.as_str());
+    origin.strip_prefix("https://").is_some_and(|origin| origin.eq_ignore_ascii_case(own))
 }
 
 const LONGEST_PATH: usize = 2000;
@@ -211,6 +212,8 @@ impl FromRequestParts<Web> for Bearer {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
 
     #[test]
@@ -228,13 +231,14 @@ mod tests {
 
     #[test]
     fn what_another_sites_page_sends_is_not_taken() {
-        let own = |method: Method, fields: &[(&'static str, &str)]| {
-            let mut headers = HeaderMap::new();
+        let own_at = |uri: &str, method: Method, fields: &[(&'static str, &str)]| {
+            let mut request = axum::http::Request::builder().method(method).uri(uri);
             for (name, value) in fields {
-                headers.insert(*name, value.parse().unwrap());
+                request = request.header(*name, *value);
             }
-            is_own(&method, &headers)
+            is_own(&request.body(()).unwrap())
         };
+        let own = |method: Method, fields: &[(&'static str, &str)]| own_at("/account", method, fields);
         let post = || Method::POST;
         assert!(own(Method::GET, &[("sec-fetch-site", "cross-site")]), "a link from anywhere is followed");
         assert!(own(post(), &[("sec-fetch-site", "same-origin")]));
@@ -246,5 +250,11 @@ mod tests {
         assert!(!own(post(), &[("origin", "https://evil"), ("host", "gate")]));
         assert!(!own(post(), &[("origin", "null"), ("host", "gate")]));
         assert!(!own(post(), &[("host", "gate")]));
+        // HTTP/2 has the name in the address, and no `Host`.
+        assert!(own_at("https://gate:8443/account", post(), &[("origin", "https://gate:8443")]));
+        assert!(own_at("https://gate:443/account", post(), &[("origin", "https://gate")]));
+        assert!(own_at("https://[::1]:443/account", post(), &[("origin", "https://[::1]")]));
+        assert!(!own_at("https://gate:8443/account", post(), &[("origin", "https://gate")]));
+        assert!(!own_at("https://gate/account", post(), &[("origin", "https://evil"), ("host", "evil")]));
     }
 }

@@ -1,12 +1,12 @@
 //! From where a request comes: the connection's other end, or what a trusted proxy says of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 
 use super::Web;
 use crate::domain::Network;
@@ -39,7 +39,7 @@ impl Proxies {
         let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
         let mut caller = peer.to_canonical();
         for hop in hops.into_iter().rev() {
-            let Ok(address) = hop.parse::<IpAddr>() else { break };
+            let Some(address) = hop_address(hop) else { break };
             caller = address.to_canonical();
             if !self.trust(caller) {
                 break;
@@ -47,6 +47,13 @@ impl Proxies {
         }
         caller
     }
+}
+
+/// The address that a proxy names: alone, or with a port, as some do.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 impl FromRequestParts<Web> for Origin {
@@ -65,10 +72,15 @@ impl FromRequestParts<Web> for Host {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, Self::Rejection> {
-        let field = || parts.headers.get(header::HOST).and_then(|value| value.to_str().ok()?.parse::<Authority>().ok());
-        let authority = parts.uri.authority().cloned().or_else(field);
-        Ok(Self(authority.map_or_else(String::new, |authority| authority.host().to_owned())))
+        let called = called(&parts.uri, &parts.headers);
+        Ok(Self(called.map_or_else(String::new, |called| called.host().to_owned())))
     }
+}
+
+/// The name or address that the browser was sent to, with the port where it says one: `Host`, or what HTTP/2 has in its place.
+pub(super) fn called(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let field = || headers.get(header::HOST).and_then(|value| value.to_str().ok()?.parse().ok());
+    uri.authority().cloned().or_else(field)
 }
 
 /// From where this request comes.
@@ -83,7 +95,27 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_reads_alone_and_with_a_port(address: IpAddr, port: u16) {
+            prop_assert_eq!(hop_address(&address.to_string()), Some(address));
+            prop_assert_eq!(hop_address(&SocketAddr::new(address, port).to_string()), Some(address));
+            if address.is_ipv6() {
+                prop_assert_eq!(hop_address(&format!("[{address}]")), Some(address));
+            }
+        }
+
+        #[test]
+        fn whatever_a_proxy_says_is_an_address_or_nothing(hop in "[0-9a-f:.\\[\\]]{0,50}") {
+            if let Some(address) = hop_address(&hop) {
+                prop_assert_eq!(hop_address(&address.to_string()), Some(address));
+            }
+        }
+    }
 
     #[test]
     fn only_a_trusted_proxy_says_who_asked_and_only_about_the_last_stranger() {
@@ -100,6 +132,8 @@ mod tests {
         assert_eq!(from("::ffff:10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(from("10.0.0.1", &["1.1.1.1, 198.51.100.7", "10.0.0.9"]), "198.51.100.7");
         assert_eq!(from("10.0.0.1", &["198.51.100.7, nonsense"]), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &["1.1.1.1:1, 198.51.100.7:5678, 10.0.0.9:443"]), "198.51.100.7");
+        assert_eq!(from("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(from("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(Proxies::default().caller("10.0.0.1".parse().unwrap(), &HeaderMap::new()).to_string(), "10.0.0.1");
     }

@@ -189,6 +189,83 @@ fn no_template_has_anything_inline_or_unescaped() {
     assert!(read > 0, "no template was read");
 }
 
+/// WCAG 2.2: a language (3.1.1), one first heading (1.3.1), a way past what stands on each page (2.4.1), a label for each field (3.3.2).
+#[test]
+fn each_page_has_a_language_one_first_heading_a_skip_link_and_a_label_for_each_field() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/templates");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let base = read(&root.join("base.html"));
+    let mut pages = 0;
+    for entry in walkdir::WalkDir::new(&root).into_iter().filter_map(Result::ok).filter(|e| e.file_type().is_file()) {
+        let (name, template) = (entry.path().strip_prefix(&root).unwrap().display().to_string(), read(entry.path()));
+        assert_eq!(unlabelled(&template), None, "a field in {name}");
+        let heading = template.split_once("{% block heading %}").and_then(|(_, rest)| rest.split_once("{% endblock"));
+        let whole = match heading {
+            _ if name == "base.html" => base.replace("{% block heading %}", "{% block heading %}x"),
+            Some((heading, _)) if template.starts_with("{% extends \"base.html\" %}") => {
+                let filled = base.replace("{% block heading %}", &format!("{{% block heading %}}{}", heading.trim()));
+                filled.replace("{% block content %}", &format!("{{% block content %}}{template}"))
+            }
+            None if template.contains("<html") => template,
+            _ => {
+                assert!(!template.contains("extends") && !template.contains("<h1"), "{name} is part of a page");
+                continue;
+            }
+        };
+        assert_eq!(page_breach(&whole), None, "{name}");
+        pages += 1;
+    }
+    assert!(pages > 20, "the templates were read");
+}
+
+fn page_breach(page: &str) -> Option<&'static str> {
+    let heading = page.split_once("<h1>").and_then(|(_, rest)| rest.split_once("</h1>")).map(|(heading, _)| heading);
+    let text = heading.map(|heading| heading.replace("{% block heading %}", "").replace("{% endblock %}", ""));
+    let rules: [(&'static str, bool); 4] = [
+        ("no language", !page.contains("<html lang=\"en\">")),
+        ("not one first heading", page.matches("<h1").count() != 1),
+        ("an empty heading", text.is_none_or(|text| text.trim().is_empty())),
+        ("no way past the bar", !page.contains("href=\"#content\"") || page.matches("id=\"content\"").count() != 1),
+    ];
+    rules.into_iter().find_map(|(rule, broken)| broken.then_some(rule))
+}
+
+/// The first field without a label: with none around it, and none for its id.
+fn unlabelled(template: &str) -> Option<String> {
+    let mut rest = template;
+    while let Some(at) = ["<input", "<select", "<textarea"].into_iter().filter_map(|tag| rest.find(tag)).min() {
+        let before = &template[..template.len() - rest.len() + at];
+        let field = rest[at..].split('\n').next().unwrap();
+        rest = &rest[at + 1..];
+        let id = field.split_once(" id=\"").and_then(|(_, id)| id.split('"').next());
+        let inside = before.rfind("<label").is_some_and(|open| !before[open..].contains("</label>"));
+        let named = id.is_some_and(|id| template.contains(&format!("<label for=\"{id}\"")));
+        if !field.starts_with("<input type=\"hidden\"") && !inside && !named {
+            return Some(field.to_owned());
+        }
+    }
+    None
+}
+
+#[test]
+fn the_rules_of_pages_can_fail() {
+    let good = "<html lang=\"en\"><a href=\"#content\">Skip</a><main id=\"content\"><h1>x</h1></main>";
+    assert_eq!(page_breach(good), None);
+    for (is, was) in
+        [(" lang=\"en\"", ""), ("<h1>x</h1>", ""), ("<h1>x", "<h1>"), ("#content", "#"), ("<h1>", "<h1>x</h1><h1>")]
+    {
+        assert!(page_breach(&good.replace(is, was)).is_some(), "{is}");
+    }
+    for good in ["<label for=\"a\">A</label><input id=\"a\">", "<label><input> A</label>", "<input type=\"hidden\">"] {
+        assert_eq!(unlabelled(good), None);
+    }
+    for bad in
+        ["<input id=\"a\">", "<label for=\"a\">A</label><input id=\"b\">", "<label>A</label><select>", "<textarea>"]
+    {
+        assert!(unlabelled(bad).is_some(), "{bad}");
+    }
+}
+
 fn inline_breach(template: &str) -> Option<&'static str> {
     let spaced = template.replace(['\n', '\t'], " ");
     let rules: [(&'static str, bool); 5] = [
