@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::problem::{Problem, wants_page};
 use super::{Web, caller, cookie};
+use crate::audit::Actor;
 use crate::domain::{Role, Scope, Secret};
 use crate::identity::web::{Origin, Visit};
 use crate::identity::{Caller, SignInError};
@@ -58,10 +59,22 @@ pub const SET_UP: &str = "/setup";
 
 /// Looks at a request before its handler does.
 pub async fn check(State((web, access)): State<(Web, Access)>, mut request: Request, next: Next) -> Response {
-    match admit(&web, access, &mut request).await {
+    let admitted = admit(&web, access, &mut request).await;
+    let actor = actor(request.extensions());
+    let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => *refusal,
+    };
+    // Whatever is refused is recorded outside of this, with who it was.
+    if let Some(actor) = actor {
+        response.extensions_mut().insert(actor);
     }
+    response
+}
+
+fn actor(extensions: &Extensions) -> Option<Actor> {
+    let visit = extensions.get::<Visit>().map(Visit::actor);
+    visit.or_else(|| extensions.get::<Caller>().map(Caller::actor))
 }
 
 async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), Box<Response>> {
@@ -89,6 +102,9 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
             let secret = cookie::read(request.headers());
             let origin = caller::origin(web, request.extensions(), request.headers());
             let visit = visit(web, secret, origin).await.map_err(|problem| Box::new(problem.into_response()))?;
+            if let Some(visit) = visit.clone() {
+                request.extensions_mut().insert(visit);
+            }
             match (access, &visit) {
                 (Access::Browser, _) => {}
                 (_, None) => return refuse(lead(SIGN_IN, request)),
@@ -99,9 +115,6 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
                     return refuse(Problem::forbidden());
                 }
                 _ => {}
-            }
-            if let Some(visit) = visit {
-                request.extensions_mut().insert(visit);
             }
         }
         _ => {}

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::headers::RequestId;
 use super::{Web, caller, routes};
 use crate::admin::AdminError;
+use crate::audit::Actor;
 use crate::domain::Side;
 use crate::identity::oauth::OAuthError;
 use crate::identity::{EnrolmentError, FactorError, IdentityError, PasswordChangeError, SetUpError, SignInError};
@@ -84,11 +85,12 @@ impl Problem {
         self.status
     }
 
-    /// Whether what was sent cannot even be read, or came from another site: no page of this appliance sends that.
-    fn is_malformed(&self) -> bool {
+    /// The action by which the audit has it, where nothing else has written it down: what was sent cannot even be read or came
+    /// from another site, which no page of this appliance sends; or whoever sent it may not.
+    fn action(&self) -> Option<&'static str> {
         // What OAuth refuses reads well, and is recorded where it is refused.
         if self.is_recorded || self.oauth.is_some_and(|code| code != "invalid_request") {
-            return false;
+            return None;
         }
         let unreadable = [
             StatusCode::BAD_REQUEST,
@@ -96,7 +98,11 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ];
-        unreadable.contains(&self.status) || self.title == FOREIGN
+        match self.title {
+            NOT_ALLOWED => Some("web.forbidden"),
+            FOREIGN => Some("web.malformed"),
+            _ => unreadable.contains(&self.status).then_some("web.malformed"),
+        }
     }
 
     /// Itself, if the person can try again with the form that was sent; a failure of the appliance otherwise.
@@ -161,7 +167,7 @@ impl Problem {
 
     /// Whoever is signed in may not do this.
     pub fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "Not allowed", "Your account may not do this. Ask an administrator.")
+        Self::new(StatusCode::FORBIDDEN, NOT_ALLOWED, "Your account may not do this. Ask an administrator.")
     }
 
     /// No bearer's token came with the request.
@@ -344,7 +350,7 @@ impl From<WorkstationError> for Problem {
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::NotAllowed => Self::forbidden(),
+            AdminError::NotAllowed => Self::forbidden().recorded(),
             AdminError::Identity(error) => error.into(),
             other if other.side() == Side::Appliance => Self::internal(&other),
             // Administrators are told what a server said.
@@ -374,10 +380,12 @@ pub async fn finish(State(web): State<Web>, request: RequestId, asked: Request, 
     let page = wants_page(asked.headers()) && !routes::is_for_programs(&path);
     let mut response = next.run(asked).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    if problem.is_malformed() {
+    let actor = response.extensions_mut().remove::<Actor>().unwrap_or(Actor::Anonymous { claimed: None });
+    if let Some(action) = problem.action() {
         // What cannot be recorded is refused all the same.
-        if let Err(error) = web.identity.record_malformed(&path, problem.title, &origin).await {
-            tracing::warn!(%error, "a malformed request could not be recorded");
+        let recorded = web.identity.record_turned_away(action, actor, (&path, problem.title), &origin);
+        if let Err(error) = recorded.await {
+            tracing::warn!(%error, "a refused request could not be recorded");
         }
     }
     let mut written = problem.write(&web.appliance, &request, page);
@@ -437,6 +445,7 @@ impl Problem {
     }
 }
 
+const NOT_ALLOWED: &str = "Not allowed";
 const FOREIGN: &str = "From another site";
 
 /// Nothing lives at that path.

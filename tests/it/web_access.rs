@@ -137,6 +137,24 @@ async fn who_has_to_sign_in_again_before_a_form_is_taken_is_led_back_to_a_page()
 }
 
 #[tokio::test]
+async fn who_is_not_allowed_is_in_the_audit_by_name() {
+    let house = House::build();
+    let ada = house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    assert_eq!(pages.signed_in(&house, "ada").await.get("/setup/name").await.status, StatusCode::FORBIDDEN);
+    let scopes = Scopes::of([Scope::WorkstationConfig]);
+    let hour = Duration::from_secs(3600);
+    let (_, token) = house.identity().issue_token(&Actor::Console, ada.id, String::new(), scopes, hour).await.unwrap();
+    house.wait(60);
+    let left = pages.program(token.expose()).post("/api/v1/devices/leave", &[]).await;
+    assert_eq!(left.status, StatusCode::FORBIDDEN, "a token is no device");
+    let entries: Vec<_> = house.audited().into_iter().filter(|entry| entry["action"] == "web.forbidden").collect();
+    let told = entries.iter().map(|entry| (entry["actor"]["name"].as_str(), entry["subject"].as_str()));
+    let expected = ["/setup/name", "/api/v1/devices/leave"].map(|path| (Some("ada"), Some(path)));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
 async fn what_another_sites_page_sends_is_taken_by_no_route_that_knows_the_browser() {
     let house = House::build();
     let pages = Pages::open(&house).await;

@@ -271,10 +271,17 @@ impl Identity {
         Ok(self.record_bounded(entry, cheap, origin.peer).await?)
     }
 
-    /// Records a request that no page or program of ours sends: where to, and what about it was wrong; not what it said.
-    pub async fn record_malformed(&self, path: &str, what: &str, origin: &Origin) -> Result<(), IdentityError> {
-        let entry = Entry::new(Actor::Anonymous { claimed: None }, "web.malformed").outcome(Outcome::Refused);
-        let entry = entry.reason(what).side(Side::Workstation).peer(origin.peer).subject(path);
+    /// Records a request that no page or program of ours sends, or that its sender may not: where to, and what about it was
+    /// wrong; not what it said.
+    pub async fn record_turned_away(
+        &self,
+        action: &'static str,
+        actor: Actor,
+        (path, why): (&str, &str),
+        origin: &Origin,
+    ) -> Result<(), IdentityError> {
+        let entry = Entry::new(actor, action).outcome(Outcome::Refused);
+        let entry = entry.reason(why).side(Side::Workstation).peer(origin.peer).subject(path);
         self.record_bounded(entry.detail("agent", &origin.agent), true, origin.peer).await
     }
 
