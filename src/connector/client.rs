@@ -8,8 +8,8 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -28,6 +28,8 @@ pub struct Client {
 
 struct Inner {
     place: Place,
+    /// Whether one authority alone is believed.
+    pinned: bool,
     name: ServerName<'static>,
     tls: TlsConnector,
     resolver: Arc<dyn Resolve>,
@@ -81,7 +83,8 @@ impl Client {
         let mut config = config.with_root_certificates(pin.roots()?).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Self { inner: Arc::new(Inner { place: place.clone(), name, tls, resolver, clock }) })
+        let pinned = matches!(pin, Pin::Authority { .. });
+        Ok(Self { inner: Arc::new(Inner { place: place.clone(), pinned, name, tls, resolver, clock }) })
     }
 
     /// Where the appliance is.
@@ -157,7 +160,7 @@ impl Client {
         let stream = TcpStream::connect(addresses.as_slice()).await.map_err(HttpsError::Reach)?;
         // Without it small requests wait for acknowledgements; where it cannot be set they are only slower.
         let _ = stream.set_nodelay(true);
-        let stream = tls.connect(name.clone(), stream).await.map_err(|error| disbelief(&error))?;
+        let stream = tls.connect(name.clone(), stream).await.map_err(|error| self.not_secured(&error))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(speak)?;
         let asking = async move {
@@ -174,6 +177,25 @@ impl Client {
         // The connection ends when its only sender is gone.
         let (answer, _) = tokio::join!(asking, connection);
         answer
+    }
+
+    /// Why there is no TLS; and, where it is for the authority that signed the certificate, what can be done.
+    fn not_secured(&self, error: &std::io::Error) -> HttpsError {
+        use CertificateError::{BadSignature, UnknownIssuer};
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)) => {
+                let Inner { place, pinned, .. } = &*self.inner;
+                let what = match pinned {
+                    true => "its certificate is not by the authority that was believed at the first meeting",
+                    false => "no authority that this system trusts has signed its certificate",
+                };
+                HttpsError::Disbelieved(format!("{what}; {}", place.trust_anew()))
+            }
+            Some(tls @ rustls::Error::InvalidCertificate(_)) => HttpsError::Disbelieved(in_words(tls)),
+            Some(tls) => speak(in_words(tls)),
+            None => speak(error),
+        }
     }
 }
 
@@ -201,11 +223,6 @@ fn authorization(bearer: &Secret) -> Result<HeaderValue, HttpsError> {
 
 fn speak(error: impl std::fmt::Display) -> HttpsError {
     HttpsError::Speak(error.to_string())
-}
-
-fn disbelief(error: &std::io::Error) -> HttpsError {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    tls.map_or_else(|| speak(error), |tls| speak(in_words(tls)))
 }
 
 /// An appliance that takes longer is in trouble.

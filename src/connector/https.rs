@@ -34,6 +34,9 @@ pub enum HttpsError {
     /// TLS or HTTP failed.
     #[error("it does not speak HTTPS as expected: {0}")]
     Speak(String),
+    /// Its certificate is not believed: why, and what can be done.
+    #[error("{0}")]
+    Disbelieved(String),
     /// Another answer than the document.
     #[error("it answers with status {0}")]
     Status(StatusCode),

@@ -133,6 +133,11 @@ impl Folder {
         self.write(KNOWN, known)
     }
 
+    /// Forgets what is known of it: whoever comes again judges it anew.
+    pub fn forget(&self) -> Result<(), FolderError> {
+        self.remove(KNOWN)
+    }
+
     /// Reads a JSON file; nothing where there is none.
     pub(super) fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FolderError> {
         let path = self.file(name);

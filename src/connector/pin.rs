@@ -61,6 +61,16 @@ impl Pin {
         }
     }
 
+    /// In words, for people.
+    pub fn in_words(&self) -> String {
+        let anchor = match self {
+            Self::System => return "by the authorities that this system trusts".to_owned(),
+            Self::Authority { pem } => Anchor::read(pem.as_bytes()),
+        };
+        let sha256 = anchor.map_or_else(|_| "that cannot be read".to_owned(), |anchor| anchor.sha256().to_owned());
+        format!("by its own authority {sha256}")
+    }
+
     /// Whether it is the authority of this fingerprint (SHA-256 in lower-case hexadecimal).
     pub fn is(&self, fingerprint: &str) -> bool {
         match self {
@@ -71,6 +81,13 @@ impl Pin {
 }
 
 impl Place {
+    /// What can be done where its certificate is not believed any more.
+    pub fn trust_anew(&self) -> String {
+        format!(
+            "if its administrators changed that on purpose: gatehouse connect {self} --trust-anew, with --fingerprint for an authority of its own"
+        )
+    }
+
     /// Host and port as a URL has them.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };

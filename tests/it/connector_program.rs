@@ -9,8 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use gatehouse::audit::Actor;
 use gatehouse::connector::kept::Known;
 use gatehouse::connector::vault::{Keeps, Kept, Vault};
-use gatehouse::domain::Secret;
+use gatehouse::domain::{Name, Secret};
 use gatehouse::identity::Alteration;
+use gatehouse::tls::{Origin, Root};
 use gatehouse::workstation::Answer;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -18,7 +19,9 @@ use tiberius::EncryptionLevel;
 
 use super::canary::traces::find;
 use crate::support::appliance::scalar;
+use crate::support::certificates::DAY;
 use crate::support::connector::{Bench, consent, driver, fetch};
+use crate::support::rig::until;
 
 /// The program with nothing of this session in its environment.
 fn connect(bench: &Bench, arguments: &[&str]) -> Command {
@@ -189,6 +192,88 @@ async fn a_terminal_signs_in_by_a_code_and_out_again() {
     assert_eq!(programs(), 0, "the appliance has revoked it");
     let (code, text) = done(connect(&bench, &["--sign-out"]));
     assert!(code == Some(1) && text.contains("nobody is signed in"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_appliance_with_a_certificate_by_another_authority_is_refused_until_somebody_has_it_judged_anew() {
+    let bench = Bench::start().await;
+    let identity = &bench.house.state().identity;
+    let ada = identity.account("ada").unwrap().id;
+    let (_, secret) = identity.add_device(&Actor::Console, Name::parse("ws-04").unwrap(), ada).await.unwrap();
+    let secrets = tempfile::tempdir().unwrap();
+    let (secret_file, roots) = (secrets.path().join("secret"), secrets.path().join("roots.pem"));
+    gatehouse::platform::files::write_private(&secret_file, secret.expose().as_bytes()).unwrap();
+    let device = ["--allow-other-users", "--device-secret-file", secret_file.to_str().unwrap()];
+    let with = |more: &[&str]| connect(&bench, &[&PORT[..], &device, more].concat());
+    // With the company's authority among those that the system trusts.
+    let trusting = |more: &[&str]| {
+        let mut command = with(more);
+        command.env("SSL_CERT_FILE", &roots);
+        command
+    };
+    async fn refused(at: SocketAddr) -> String {
+        match driver(at, EncryptionLevel::NotSupported, ["sa", "x", "trade"]).await {
+            Err(tiberius::error::Error::Server(error)) if error.code() == 40613 => error.message().to_owned(),
+            other => panic!("{:?}", other.err()),
+        }
+    }
+    let advice = format!("gatehouse connect {} --trust-anew", bench.url());
+
+    let mut first = Running::start(with(&["--fingerprint", bench.fingerprint()]));
+    let at = first.address();
+    first.line("connected to");
+    let now = bench.clock.now();
+    let company = Root::create("Company", now).unwrap();
+    std::fs::write(&roots, company.certificate_pem()).unwrap();
+    let fresh = company.issue(&["localhost".to_owned()], DAY, now).unwrap();
+    let (shown, sha256) = (bench.house.appliance().certificates(), fresh.facts().sha256.clone());
+    shown.slot(Origin::Imported).put(fresh, now);
+    until("it is shown", || shown.certificates().current().facts().sha256 == sha256).await;
+    let text = refused(at).await;
+    assert!(text.contains(&advice), "a session: {text}");
+    first.terminate();
+
+    // The next one, whether the system believes it or not: it was not asked.
+    for command in [with(&[]), trusting(&[])] {
+        let mut pinned = Running::start(command);
+        let at = pinned.address();
+        let text = loop {
+            let text = refused(at).await;
+            if !text.contains("has not answered yet") {
+                break text;
+            }
+        };
+        assert!(text.contains(&advice), "the configuration: {text}");
+        assert_eq!(status(&bench).0, Some(5));
+        pinned.terminate();
+    }
+    let (code, text) = done(with(&["--trust-anew"]));
+    assert!(code == Some(1) && text.contains("not believed"), "judged anew is not believed blindly: {text}");
+    let mut judged = Running::start(trusting(&["--trust-anew"]));
+    assert!(
+        judged
+            .line("it is believed")
+            .contains(&format!("system trusts now; before: by its own authority {}", bench.fingerprint()))
+    );
+    judged.line("connected to");
+    judged.terminate();
+    let mut kept = Running::start(trusting(&[]));
+    let at = kept.address();
+    kept.line("connected to");
+    driver(at, EncryptionLevel::NotSupported, ["sa", "x", "trade"]).await.unwrap();
+    kept.terminate();
+
+    // And back: another fingerprint is said on purpose, too.
+    shown.slot(Origin::Imported).clear();
+    until("it is not shown", || shown.certificates().current().facts().sha256 != sha256).await;
+    let mut own = Running::start(with(&["--fingerprint", bench.fingerprint()]));
+    own.line("connected to");
+    own.terminate();
+    // Who signs out, trusts nobody any more.
+    let (code, text) = done(connect(&bench, &["--sign-out"]));
+    assert!(code == Some(1) && text.contains("believed by is forgotten"), "{text}");
+    let (code, text) = done(with(&[]));
+    assert!(code == Some(1) && text.contains("not believed") && text.contains("--fingerprint"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

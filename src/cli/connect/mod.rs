@@ -28,7 +28,7 @@ use crate::connector::kept::Known;
 use crate::connector::local::{self, guard::Guard};
 use crate::connector::run::LOCAL_TOKEN;
 use crate::connector::vault::{Keeps, Kept, Vault};
-use crate::connector::{Access, Connector, Ended, Folder, Parts, Place};
+use crate::connector::{Access, Connector, Ended, Folder, Parts, Pin, Place};
 use crate::domain::Secret;
 use crate::platform::{Clock, Lock, Signals, SystemClock, SystemResolver, files, systemd};
 use crate::tls::anchor::parse_fingerprint;
@@ -42,6 +42,10 @@ pub(super) struct Connect {
     /// The SHA-256 of the appliance's own authority, as its administrator tells it; remembered
     #[arg(long, value_name = "SHA-256")]
     fingerprint: Option<String>,
+    /// Judge the appliance's certificate anew, as at the first meeting: by the authorities that the system trusts, or by --fingerprint.
+    /// For when its administrators gave it another one on purpose
+    #[arg(long, conflicts_with_all = ["status", "sign_out"])]
+    trust_anew: bool,
     /// Where programs connect, on this machine's loopback address; may be given several times [default: 127.0.0.1:1433 and [::1]:1433]
     #[arg(long = "listen", value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
@@ -80,7 +84,7 @@ pub(super) struct Connect {
     /// Tell more of what happens, on the standard error
     #[arg(long)]
     verbose: bool,
-    /// Sign out: the appliance revokes the sign-in, and this machine forgets it
+    /// Sign out: the appliance revokes the sign-in, and this machine forgets it, and what the appliance was believed by
     #[arg(long)]
     sign_out: bool,
 }
@@ -142,7 +146,7 @@ impl Connect {
         let clock: Arc<dyn Clock> = SystemClock::new();
         if self.sign_out {
             let folder = self.folder(all)?;
-            let known = folder.known()?.context("there was no sign-in at this appliance")?;
+            let known = folder.known()?.context("nobody is signed in at this appliance")?;
             return self.session(folder, known, clock)?.sign_out().await;
         }
         let known = self.meet(all, &clock).await?;
@@ -178,7 +182,7 @@ impl Connect {
         }
     }
 
-    /// The appliance as it is known from before; or found, and believed on a ground.
+    /// The appliance as it is known from before; or found, or judged anew, and believed on a ground.
     async fn meet(&self, all: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Known> {
         let fingerprint = self
             .fingerprint
@@ -195,19 +199,33 @@ impl Connect {
                 }
             },
         };
-        if let Some(mut known) = before.filter(|known| fingerprint.as_deref().is_none_or(|given| known.pin.is(given))) {
-            known.keeps = self.keep.unwrap_or(known.keeps);
-            return Ok(known);
+        let fits = |pin: &Pin| !self.trust_anew && fingerprint.as_deref().is_none_or(|given| pin.is(given));
+        if let Some(known) = before.as_ref().filter(|known| fits(&known.pin)) {
+            return Ok(Known { keeps: self.keep.unwrap_or(known.keeps), ..known.clone() });
         }
-        let search = Search { given: self.url.clone(), fingerprint, ..Search::default() };
+        // It is judged anew, and not searched for anew.
+        let given = self.url.clone().or_else(|| before.as_ref().map(|known| known.place.authority()));
+        let search = Search { given, fingerprint, ..Search::default() };
         let (lookup, fetcher) = (SystemLookup::new(), Fetcher::new(Arc::new(SystemResolver::new())));
         let outcome = discover(&search, &lookup, &fetcher, &**clock).await;
         outcome.tried.iter().for_each(|tried| output::note(format_args!("not {}: {}", tried.what, tried.why)));
         let found = outcome.found.context("no appliance was found")?;
         agree(&found, std::io::stdin().is_terminal().then_some(|question: &str| confirm(question, false)))?;
-        let keeps = self.keep.unwrap_or(Keeps::Keyring);
+        let keeps = self.keep.or(before.as_ref().map(|known| known.keeps)).unwrap_or(Keeps::Keyring);
         let known = Known::of(&found, keeps).context("the appliance is not believed")?;
         output::line(format_args!("found {:?} at {}: {}", known.name, known.place, found.ground));
+        if let Some(before) = before {
+            output::line(format_args!(
+                "it is believed {} now; before: {}",
+                known.pin.in_words(),
+                before.pin.in_words()
+            ));
+            if before.appliance != known.appliance {
+                output::note(
+                    "it says that it is another appliance than before: a sign-in at that one does not count here",
+                );
+            }
+        }
         Ok(known)
     }
 
@@ -342,10 +360,16 @@ impl Session {
     async fn sign_out(&self) -> anyhow::Result<()> {
         let Self { folder, known, .. } = self;
         let vault = Vault::open(folder, known).await?;
-        let kept = vault.load().await?.context("nobody is signed in at this appliance")?;
-        match self.let_in(vault, kept).sign_out().await {
-            Ok(()) => output::line(format_args!("signed out at {}", known.place)),
-            Err(error) => anyhow::bail!(
+        let told = match vault.load().await? {
+            Some(kept) => Some(self.let_in(vault, kept).sign_out().await),
+            None => None,
+        };
+        // What it was believed by, too: whoever signs in again judges anew.
+        folder.forget()?;
+        match told {
+            None => anyhow::bail!("nobody is signed in at this appliance; what it was believed by is forgotten"),
+            Some(Ok(())) => output::line(format_args!("signed out at {}", known.place)),
+            Some(Err(error)) => anyhow::bail!(
                 "this machine forgot the sign-in, but {} could not be told to revoke it ({error}): end it on your account's page",
                 known.place
             ),

@@ -19,6 +19,7 @@ use super::way::NoWay;
 use super::{GATEWAY_FIRST, Shared};
 use crate::connector::access::NoAccess;
 use crate::connector::feed::Standing;
+use crate::connector::pin::Place;
 use crate::domain::Secret;
 use crate::domain::name::fold;
 use crate::platform::clock::within;
@@ -153,7 +154,7 @@ async fn dial(shared: &Shared, prelogin: &PreLogin, login: &Login7, fed_auth: bo
     })?;
     let PreLogin { version, trace_id, thread_id, mars, .. } = *prelogin;
     let ask = Ask { mars: mars == Some(true), version, trace_id, thread_id };
-    let leg = shared.way.connect(database, &ask).await.map_err(not_connected)?;
+    let leg = shared.way.connect(database, &ask).await.map_err(|no| not_connected(no, &shared.place))?;
     let user = match (&document.account.device, shared.access.is_device()) {
         (Some(device), true) => device,
         _ => &document.account.name,
@@ -207,9 +208,11 @@ fn choose<'a>(document: &'a Config, wanted: &str) -> Option<&'a DatabasePart> {
     named.or_else(|| document.databases.first())
 }
 
-fn not_connected(no: NoWay) -> Refusal {
+fn not_connected(no: NoWay, place: &Place) -> Refusal {
     Refusal::NotConnected(match no {
-        NoWay::Disbelieved => "its certificate is not by the authority that was believed when you signed in".to_owned(),
+        NoWay::Disbelieved(why) => {
+            format!("its certificate is not believed as it was at the first meeting ({why}); {}", place.trust_anew())
+        }
         NoWay::NotReached(why) => why,
     })
 }

@@ -28,8 +28,8 @@ pub(in crate::connector) struct Way {
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoWay {
-    /// Somebody is there who is not believed.
-    Disbelieved,
+    /// Somebody is there who is not believed: why.
+    Disbelieved(String),
     /// The gateway was not reached: why, by each port that was tried.
     NotReached(String),
 }
@@ -99,11 +99,11 @@ fn is_final(error: &ConnectError) -> bool {
 
 /// What failed first, and then, if anything was tried after it.
 fn no_way(first: &ConnectError, then: Option<&ConnectError>) -> NoWay {
-    let disbelieved = |error: &ConnectError| matches!(error, ConnectError::Certificate(_));
-    match then {
-        _ if disbelieved(first) || then.is_some_and(disbelieved) => NoWay::Disbelieved,
-        Some(then) => NoWay::NotReached(format!("{first}; and by its other port: {then}")),
-        None => NoWay::NotReached(first.to_string()),
+    let met = first.met().or_else(|| then?.met());
+    match (met, then) {
+        (Some(met), _) => NoWay::Disbelieved(met.verdict.to_string()),
+        (None, Some(then)) => NoWay::NotReached(format!("{first}; and by its other port: {then}")),
+        (None, None) => NoWay::NotReached(first.to_string()),
     }
 }
 
