@@ -60,20 +60,12 @@ impl Connector {
         let (sessions, counted) = watch::channel(0);
         let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let status = Status {
-            url: known.place.to_string(),
-            appliance: known.name.clone(),
-            state: String::new(),
-            why: None,
-            since: String::new(),
-            account: None,
-            databases: Vec::new(),
             listening: addresses.clone(),
-            sessions: 0,
             lets_in: guard.name().to_owned(),
             local_token_file: matches!(guard, Guard::Token(_)).then(|| folder.file(LOCAL_TOKEN)),
             credential,
             way_back: access.way_back(),
-            pid: std::process::id(),
+            ..Status::opening(&known, clock.now())
         };
         let keeper = Keeper { status, folder, clock: Arc::clone(&clock), disk: Pool::new(1) };
         tasks.spawn("status", keeper.run(now.clone(), counted, tasks.clone()));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Now, Standing};
-use super::kept::{Folder, FolderError};
+use super::kept::{Folder, FolderError, Known};
 use super::way_back::WayBack;
 use crate::domain::Timestamp;
 
@@ -49,6 +49,31 @@ pub struct Status {
 }
 
 impl Status {
+    /// Of a process that has taken the lock, and does not serve yet: somebody may have to sign in first.
+    pub fn opening(known: &Known, time: Timestamp) -> Self {
+        Self {
+            url: known.place.to_string(),
+            appliance: known.name.clone(),
+            state: "connecting".to_owned(),
+            why: None,
+            since: time.to_string(),
+            account: None,
+            databases: Vec::new(),
+            listening: Vec::new(),
+            sessions: 0,
+            lets_in: String::new(),
+            local_token_file: None,
+            credential: String::new(),
+            way_back: WayBack::default(),
+            pid: std::process::id(),
+        }
+    }
+
+    /// The process ends before it has served.
+    pub fn end(&mut self, signed_out: bool, why: String, time: Timestamp) {
+        self.turn(if signed_out { "signed-out" } else { "stopped" }, Some(why), time);
+    }
+
     /// Takes in what is known now.
     pub(super) fn update(&mut self, now: &Now, sessions: usize, time: Timestamp) {
         let (state, why) = match &now.standing {
@@ -85,7 +110,8 @@ impl Status {
         folder.read(STATUS)
     }
 
-    pub(super) fn write(&self, folder: &Folder) -> Result<(), FolderError> {
+    /// Writes it in place of the last one.
+    pub fn write(&self, folder: &Folder) -> Result<(), FolderError> {
         folder.write(STATUS, self)
     }
 }

@@ -276,6 +276,41 @@ async fn an_appliance_with_a_certificate_by_another_authority_is_refused_until_s
     assert!(code == Some(1) && text.contains("not believed") && text.contains("--fingerprint"), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_nobody_is_signed_in_the_status_does_not_say_what_it_was_before() {
+    let bench = Bench::start().await;
+    let link = [&PORT[..], &["--fingerprint", bench.fingerprint(), "--print-link", "--allow-other-users"]].concat();
+    let identity = &bench.house.state().identity;
+    let mut signing_in = Running::start(connect(&bench, &link));
+    let page = signing_in.line("/oauth/authorize");
+    let (code, shown, text) = status(&bench);
+    assert_eq!(
+        (code, &shown["state"], &shown["pid"]),
+        (Some(5), &"connecting".into(), &signing_in.child.id().into()),
+        "{text}"
+    );
+    fetch(&consent(identity, &bench.visit().await, &page).await).await;
+    signing_in.line("connected to");
+    until("the status says so", || status(&bench).0 == Some(0)).await;
+    // It dies; its last word was that it is connected.
+    drop(signing_in);
+    assert_eq!(status(&bench).0, Some(3));
+
+    let mut again = Running::start(connect(&bench, &[&link[..], &["--sign-in"]].concat()));
+    let page = again.line("/oauth/authorize");
+    let (code, shown, text) = status(&bench);
+    assert_eq!(
+        (code, &shown["state"], &shown["pid"]),
+        (Some(5), &"connecting".into(), &again.child.id().into()),
+        "{text}"
+    );
+    fetch(&consent(identity, &bench.visit().await, &page).await).await;
+    let (code, text) = again.ended();
+    assert!(code == Some(0) && text.contains("signed in at"), "{text}");
+    let (code, shown, text) = status(&bench);
+    assert_eq!((code, &shown["state"], &shown["running"]), (Some(3), &"stopped".into(), &false.into()), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_keeps_it_from_serving_is_told_before_anybody_signs_in() {
     let bench = Bench::start().await;

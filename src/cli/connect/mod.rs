@@ -27,6 +27,7 @@ use crate::connector::feed::Standing;
 use crate::connector::kept::Known;
 use crate::connector::local::{self, guard::Guard};
 use crate::connector::run::LOCAL_TOKEN;
+use crate::connector::status::Status;
 use crate::connector::vault::{Keeps, Kept, Vault};
 use crate::connector::{Access, Connector, Ended, Folder, Parts, Pin, Place};
 use crate::domain::Secret;
@@ -152,22 +153,49 @@ impl Connect {
         let known = self.meet(all, &clock).await?;
         let session = self.session(Folder::of(all, &known.place), known, clock)?;
         let lock = self.lock(&session).await?;
-        // What could keep it from serving comes first: nobody signs in to be told afterwards.
-        let door = match self.sign_in {
-            true => None,
-            false => Some(Door { guard: self.guard(&session.folder)?, listeners: local::bind(&self.listen).await? }),
+        // From now on a process is there; what the one before wrote last holds no more.
+        let mut status = Status::opening(&session.known, session.clock.now());
+        status.write(&session.folder)?;
+        let (door, access, credential) = match self.prepare(&session, desktop).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let signed_out = error.downcast_ref().is_some_and(|exit: &Exit| exit.code == SIGNED_OUT);
+                status.end(
+                    signed_out,
+                    crate::telemetry::redacted(&format!("{error:#}")).into_owned(),
+                    session.clock.now(),
+                );
+                status.write(&session.folder)?;
+                return Err(error);
+            }
         };
-        let (access, credential) = self.access(&session, desktop).await?;
         match door {
             Some(door) => {
                 serve(session, access, credential, door).await?;
             }
             None => {
+                status.end(
+                    false,
+                    "somebody signed in, and no connector was started since".to_owned(),
+                    session.clock.now(),
+                );
+                status.write(&session.folder)?;
                 output::line(format_args!("signed in at {}; the sign-in is kept in {credential}", session.known.place));
             }
         }
         drop(lock);
         Ok(())
+    }
+
+    /// Where programs come in, unless nobody is to, and what lets this program in.
+    async fn prepare(&self, session: &Session, desktop: &Desktop) -> anyhow::Result<(Option<Door>, Access, String)> {
+        // What could keep it from serving comes first: nobody signs in to be told afterwards.
+        let door = match self.sign_in {
+            true => None,
+            false => Some(Door { guard: self.guard(&session.folder)?, listeners: local::bind(&self.listen).await? }),
+        };
+        let (access, credential) = self.access(session, desktop).await?;
+        Ok((door, access, credential))
     }
 
     /// The folder of the appliance that is meant, by its URL or because there is no other.

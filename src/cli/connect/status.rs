@@ -30,6 +30,9 @@ pub(super) fn show(folder: &Folder, as_json: bool) -> anyhow::Result<()> {
         (_, "signed-out") => Err(exit(SIGNED_OUT, format!("signed out; {}", status.way_back.in_words(url)))),
         (false, _) => Err(exit(NOT_RUNNING, "no connector runs".to_owned())),
         (true, "connected") => Ok(()),
+        (true, "connecting") => {
+            Err(exit(NOT_CONNECTED, "not connected yet: it connects, or waits for somebody to sign in".to_owned()))
+        }
         (true, _) => Err(exit(NOT_CONNECTED, "not connected at the moment; it is tried again".to_owned())),
     }
 }
@@ -44,6 +47,10 @@ fn lines(status: &Status, folder: &Folder) {
     let listening: Vec<String> = listening.iter().map(ToString::to_string).collect();
     output::line(format_args!("listening    {}", listening.join(", ")));
     output::line(format_args!("sessions     {sessions}"));
+    if listening.is_empty() {
+        // Nothing is decided yet.
+        return;
+    }
     output::line(format_args!("lets in      {}", status.lets_in));
     status.local_token_file.iter().for_each(|file| output::line(format_args!("local token  {}", file.display())));
     output::line(format_args!("credential   {}", status.credential));
