@@ -9,6 +9,9 @@ pub struct Desktop {
     pub state: Option<PathBuf>,
     /// Whether a browser that is started here is seen by whoever started it.
     pub screen: bool,
+    /// Whether systemd started this process and waits to hear that it is ready (`NOTIFY_SOCKET`): then nobody sits before it,
+    /// whatever screen there is. `INVOCATION_ID` says less: what is started in a terminal's window inherits the window's.
+    pub service: bool,
 }
 
 impl Desktop {
@@ -35,7 +38,7 @@ impl Desktop {
         } else {
             variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some()
         };
-        Self { state, screen }
+        Self { state, screen, service: variable("NOTIFY_SOCKET").is_some() }
     }
 }
 
@@ -52,7 +55,8 @@ mod tests {
         assert_eq!(of(&[]), Desktop::default());
         assert_eq!(of(&[("HOME", "/home/ada")]).state, Some("/home/ada/.local/state".into()));
         let given = of(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/state"), ("WAYLAND_DISPLAY", "wayland-0")]);
-        assert_eq!(given, Desktop { state: Some("/state".into()), screen: true });
+        assert_eq!(given, Desktop { state: Some("/state".into()), screen: true, service: false });
+        assert!(of(&[("NOTIFY_SOCKET", "/run/user/1000/systemd/notify"), ("DISPLAY", ":0")]).service);
         assert_eq!(of(&[("XDG_STATE_HOME", "relative")]).state, None);
     }
 }

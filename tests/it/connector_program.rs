@@ -311,6 +311,50 @@ async fn while_nobody_is_signed_in_the_status_does_not_say_what_it_was_before() 
     assert_eq!((code, &shown["state"], &shown["running"]), (Some(3), &"stopped".into(), &false.into()), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_service_opens_no_browser_and_ends_with_code_4_where_nobody_is_signed_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let bench = Bench::start().await;
+    let bin = tempfile::tempdir().unwrap();
+    let (opener, opened) = (bin.path().join("xdg-open"), bin.path().join("opened"));
+    std::fs::write(&opener, format!("#!/bin/sh\n: >'{}'\n", opened.display())).unwrap();
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // In a session with a screen, as a user's services are.
+    let on_screen = |more: &[&str]| {
+        let mut command = connect(&bench, &[&PORT[..], &["--allow-other-users"], more].concat());
+        command.env("DISPLAY", ":0").env("PATH", bin.path());
+        command
+    };
+    let as_service = |more: &[&str]| {
+        let mut command = on_screen(more);
+        command.env("NOTIFY_SOCKET", bin.path().join("nobody"));
+        command
+    };
+    let unit = include_str!("../../packaging/systemd/gatehouse-connect.service");
+    let started =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/gatehouse connect ${URL} ")).unwrap();
+    let started: Vec<&str> = started.split(' ').collect();
+    let fingerprint = ["--fingerprint", bench.fingerprint()];
+    for command in [
+        on_screen(&started),
+        as_service(&[]),
+        on_screen(&[&started[..], &fingerprint].concat()),
+        as_service(&fingerprint),
+    ] {
+        let (code, text) = done(command);
+        assert!(code == Some(4) && text.contains("--sign-in first"), "{text}");
+    }
+    assert!(!opened.exists());
+    // With somebody there it does open one, and whoever asks for it as a service gets the link.
+    let mut seen = Running::start(on_screen(&fingerprint));
+    seen.line("Your browser shows");
+    until("the browser was started", || opened.exists()).await;
+    drop(seen);
+    let mut asked = Running::start(as_service(&[&fingerprint[..], &["--print-link"]].concat()));
+    asked.line("/oauth/authorize");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_keeps_it_from_serving_is_told_before_anybody_signs_in() {
     let bench = Bench::start().await;

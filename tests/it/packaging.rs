@@ -69,6 +69,34 @@ fn the_service_tells_systemd_when_it_is_ready_and_is_not_restarted_for_mistaken_
     }
 }
 
+#[test]
+fn the_connectors_service_never_signs_anybody_in_and_stays_down_when_nobody_is() {
+    let unit = read("packaging/systemd/gatehouse-connect.service");
+    for line in [
+        "Type=notify",
+        "EnvironmentFile=%E/gatehouse/connect",
+        "ExecStart=/usr/local/bin/gatehouse connect ${URL} --no-sign-in",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=4",
+        "NoNewPrivileges=yes",
+        "UMask=0077",
+        "WantedBy=default.target",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+    // Sections, settings and comments; nothing that systemd would pass over.
+    for line in unit.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let setting = line.split_once('=').filter(|(name, value)| {
+            name.chars().all(|c| c.is_ascii_alphabetic()) && !name.is_empty() && !value.is_empty()
+        });
+        assert!(
+            section.is_some_and(|name| ["Unit", "Service", "Install"].contains(&name)) || setting.is_some(),
+            "{line}"
+        );
+    }
+}
+
 /// The arguments of each such instruction, with its continued lines.
 fn instructions(file: &str, name: &str) -> Vec<String> {
     let joined = file.replace("\\\n", " ");

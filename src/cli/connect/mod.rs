@@ -53,6 +53,9 @@ pub(super) struct Connect {
     /// Sign in, and end: for a service that is started later
     #[arg(long, conflicts_with_all = ["status", "sign_out"])]
     sign_in: bool,
+    /// Never sign anybody in: end with code 4 where nobody is. For services, which nobody sits before
+    #[arg(long, conflicts_with_all = ["sign_in", "device_code", "print_link", "status", "sign_out"])]
+    no_sign_in: bool,
     /// Sign in by a code that is typed into a browser anywhere
     #[arg(long)]
     device_code: bool,
@@ -150,7 +153,7 @@ impl Connect {
             let known = folder.known()?.context("nobody is signed in at this appliance")?;
             return self.session(folder, known, clock)?.sign_out().await;
         }
-        let known = self.meet(all, &clock).await?;
+        let known = self.meet(all, desktop, &clock).await?;
         let session = self.session(Folder::of(all, &known.place), known, clock)?;
         let lock = self.lock(&session).await?;
         // From now on a process is there; what the one before wrote last holds no more.
@@ -211,7 +214,7 @@ impl Connect {
     }
 
     /// The appliance as it is known from before; or found, or judged anew, and believed on a ground.
-    async fn meet(&self, all: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Known> {
+    async fn meet(&self, all: &Path, desktop: &Desktop, clock: &Arc<dyn Clock>) -> anyhow::Result<Known> {
         let fingerprint = self
             .fingerprint
             .as_deref()
@@ -227,6 +230,11 @@ impl Connect {
                 }
             },
         };
+        let comes_with_secret = self.enrolment.is_asked() || self.device_secret_file.is_some();
+        if before.is_none() && self.is_unattended(desktop) && !comes_with_secret {
+            // Who was never here has not signed in, or has signed out: that does not mend itself, whoever answers.
+            return Err(sign_in::nobody(self.url.as_deref().unwrap_or("URL"), "nobody is here to do it"));
+        }
         let fits = |pin: &Pin| !self.trust_anew && fingerprint.as_deref().is_none_or(|given| pin.is(given));
         if let Some(known) = before.as_ref().filter(|known| fits(&known.pin)) {
             return Ok(Known { keeps: self.keep.unwrap_or(known.keeps), ..known.clone() });
@@ -255,6 +263,11 @@ impl Connect {
             }
         }
         Ok(known)
+    }
+
+    /// Whether nobody is here who could sign in: as a service of systemd's, unless it was told how.
+    fn is_unattended(&self, desktop: &Desktop) -> bool {
+        self.no_sign_in || (desktop.service && !self.sign_in && !self.device_code && !self.print_link)
     }
 
     fn session(&self, folder: Folder, known: Known, clock: Arc<dyn Clock>) -> anyhow::Result<Session> {

@@ -12,14 +12,12 @@ use crate::connector::oauth::{OAuth, Tokens};
 
 pub(super) async fn sign_in(asked: &Connect, session: &Session, desktop: &Desktop) -> anyhow::Result<Tokens> {
     let Session { known, client, clock, .. } = session;
+    if asked.is_unattended(desktop) {
+        return Err(nobody(&known.place.to_string(), "nobody is here to do it"));
+    }
     let by_browser = asked.print_link || (desktop.screen && !asked.device_code);
     if !by_browser && !asked.device_code && !std::io::stdin().is_terminal() {
-        let text = format!(
-            "nobody is signed in at {place}, and there is neither a screen nor a terminal to do it at: \
-             run gatehouse connect {place} --sign-in first, or use --device-secret-file",
-            place = known.place
-        );
-        return Err(exit(SIGNED_OUT, text));
+        return Err(nobody(&known.place.to_string(), "there is neither a screen nor a terminal to do it at"));
     }
     let oauth = OAuth::discover(client.clone(), &known.oauth, Arc::clone(clock)).await?;
     let tokens = match by_browser {
@@ -35,6 +33,14 @@ pub(super) async fn sign_in(asked: &Connect, session: &Session, desktop: &Deskto
         }
     };
     Ok(tokens)
+}
+
+/// That nobody is signed in at `place`, and why that stays so.
+pub(super) fn nobody(place: &str, why: &str) -> anyhow::Error {
+    let text = format!(
+        "nobody is signed in at {place}, and {why}: run gatehouse connect {place} --sign-in first, or use --device-secret-file"
+    );
+    exit(SIGNED_OUT, text)
 }
 
 /// Opens the page. Its address holds nothing that lets anybody in: what comes back counts with the verifier alone, which
