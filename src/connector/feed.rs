@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::access::{Access, NoAccess};
 use super::client::{Client, Reply};
@@ -46,6 +46,8 @@ pub(super) struct Feed {
     pub path: String,
     pub clock: Arc<dyn Clock>,
     pub now: watch::Sender<Now>,
+    /// Told when somebody wants it to ask now, and not when its patience is over.
+    pub hurry: Arc<Notify>,
 }
 
 /// What came of asking.
@@ -83,7 +85,8 @@ impl Feed {
                 Asked::Trouble(why, retry_after) => {
                     tracing::warn!(%why, "the appliance cannot be asked; it is tried again");
                     self.stand(Standing::Waiting(why));
-                    self.clock.sleep(patience.next().max(retry_after.unwrap_or_default()).min(PATIENCE)).await;
+                    let pause = patience.next().max(retry_after.unwrap_or_default()).min(PATIENCE);
+                    tokio::select! { () = self.clock.sleep(pause) => {}, () = self.hurry.notified() => {} }
                 }
                 Asked::Ended(why) => {
                     self.stand(Standing::SignedOut(why.clone()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::access::Access;
 use super::client::Client;
@@ -43,6 +43,7 @@ pub struct Connector {
     addresses: Vec<SocketAddr>,
     now: watch::Receiver<Now>,
     access: Access,
+    hurry: Arc<Notify>,
     tasks: Tasks,
     clock: Arc<dyn Clock>,
 }
@@ -69,8 +70,15 @@ impl Connector {
         };
         let keeper = Keeper { status, folder, clock: Arc::clone(&clock), disk: Pool::new(1) };
         tasks.spawn("status", keeper.run(now.clone(), counted, tasks.clone()));
-        let feed =
-            Feed { client, access: access.clone(), path: known.config.clone(), clock: Arc::clone(&clock), now: tell };
+        let hurry = Arc::<Notify>::default();
+        let feed = Feed {
+            client,
+            access: access.clone(),
+            path: known.config.clone(),
+            clock: Arc::clone(&clock),
+            now: tell,
+            hurry: Arc::clone(&hurry),
+        };
         let stopping = tasks.stopping();
         tasks.spawn("config document", async move {
             let ended = async {
@@ -96,7 +104,7 @@ impl Connector {
         for listener in listeners {
             tasks.spawn("local listener", local::accept(listener, Arc::clone(&shared)));
         }
-        Self { addresses, now, access, tasks, clock }
+        Self { addresses, now, access, hurry, tasks, clock }
     }
 
     /// Where programs connect.
@@ -107,6 +115,12 @@ impl Connector {
     /// What is known now, and each change of it.
     pub fn watch(&self) -> watch::Receiver<Now> {
         self.now.clone()
+    }
+
+    /// Where the appliance is away: it is asked again now, and not when the time for that has come. Where it is there, its
+    /// configuration is current already.
+    pub fn ask_again(&self) {
+        self.hurry.notify_one();
     }
 
     /// Ends when the sign-in has.

@@ -62,4 +62,4 @@ where
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

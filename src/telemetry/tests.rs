@@ -19,7 +19,8 @@ impl Write for Sink {
     }
 }
 
-fn written(filter: &str, text: bool, work: impl FnOnce()) -> String {
+/// What is written meanwhile, by this thread.
+pub(crate) fn written(filter: &str, text: bool, work: impl FnOnce()) -> String {
     let sink = Sink::default();
     let out = sink.clone();
     let subscriber = subscriber(filter, text, move || out.clone()).unwrap();

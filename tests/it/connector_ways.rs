@@ -8,8 +8,8 @@ use std::time::Duration;
 use gatehouse::audit::Actor;
 use gatehouse::connector::local::guard::Guard;
 use gatehouse::connector::{Access, Connector};
-use gatehouse::domain::Name;
-use gatehouse::platform::{Clock as _, SystemClock};
+use gatehouse::domain::{Name, Secret};
+use gatehouse::platform::{Clock as _, ManualClock, SystemClock};
 use gatehouse::tls::{Certificates, Root, policy};
 use rustls::pki_types::ServerName;
 use tiberius::EncryptionLevel;
@@ -20,6 +20,7 @@ use crate::support::appliance::{TestAppliance, scalar};
 use crate::support::certificates::{DAY, client};
 use crate::support::connector::{Bench, driver};
 use crate::support::leaping::LeapingClock;
+use crate::support::rig::until;
 
 const ANYBODY: [&str; 3] = ["sa", "whatever", "trade"];
 
@@ -138,6 +139,22 @@ async fn behind_a_firewall_that_lets_https_by_alone_programs_reach_their_databas
     assert_eq!(document.databases[0].port, closed.port, "the document names the port that is closed");
     asked(&connector).await.unwrap();
     assert_eq!(closed.came.load(Ordering::Acquire), 0);
+    connector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_appliance_that_is_away_is_asked_again_when_somebody_says_so() {
+    // Its time does not pass: by itself it asks once.
+    let bench = Bench { clock: ManualClock::starting_at(SystemClock::new().now()), ..Bench::start().await };
+    let (closed, mut known) = (Closed::start().await, bench.known().await);
+    known.place.port = closed.port;
+    let access = Access::given(Secret::new("ghd_nobodys"), Arc::clone(&bench.clock));
+    let connector = bench.run(known, access, Guard::Everybody).await;
+    for time in 1..=3 {
+        until("it was asked", || closed.came.load(Ordering::Acquire) == time).await;
+        connector.ask_again();
+    }
+    until("it was asked", || closed.came.load(Ordering::Acquire) == 4).await;
     connector.stop().await;
 }
 

@@ -31,7 +31,7 @@ use crate::connector::status::Status;
 use crate::connector::vault::{Keeps, Kept, Vault};
 use crate::connector::{Access, Connector, Ended, Folder, Parts, Pin, Place};
 use crate::domain::Secret;
-use crate::platform::{Clock, Lock, Signals, SystemClock, SystemResolver, files, systemd};
+use crate::platform::{Clock, Lock, Signal, Signals, SystemClock, SystemResolver, files, systemd};
 use crate::tls::anchor::parse_fingerprint;
 use crate::upstream::Dialer;
 use crate::workstation::integrations::HttpsUrl;
@@ -356,7 +356,7 @@ async fn serve(session: Session, access: Access, credential: String, door: Door)
     let ended = tokio::select! {
         biased;
         ended = connector.ended() => Some(ended),
-        _ = signals.next() => None,
+        () = told_to_end(&mut signals, &connector) => None,
         () = tell(&connector, &place) => None,
     };
     systemd::stopping("ending");
@@ -364,6 +364,14 @@ async fn serve(session: Session, access: Access, credential: String, door: Door)
     match ended {
         None => Ok(()),
         Some(Ended(why)) => Err(exit(SIGNED_OUT, format!("{why}; {}", way_back.in_words(&place)))),
+    }
+}
+
+/// Ends when it is told to. HUP is no such word: it asks for what may have changed.
+async fn told_to_end(signals: &mut Signals, connector: &Connector) {
+    while signals.next().await == Signal::Reload {
+        output::line("the appliance is asked again");
+        connector.ask_again();
     }
 }
 

@@ -69,8 +69,13 @@ impl Guard {
             Self::Token(_) => Peer::Unknown,
             Self::SameUser { uid, pool } => match pool.run(move || proc_net::owner(own, peer)).await {
                 Ok(Ok(Some(owner))) if owner == *uid => Peer::Welcome,
-                Ok(Ok(owner)) => {
+                Ok(Ok(Some(owner))) => {
                     tracing::warn!(owner, "a program of another user was kept out");
+                    Peer::Stranger
+                }
+                // One that only looked whether somebody listens, as a rule. Whoever it was: nobody is there to be let in.
+                Ok(Ok(None)) => {
+                    tracing::debug!("a program had closed before the system could say whose it was");
                     Peer::Stranger
                 }
                 Ok(Err(error)) => {
@@ -102,6 +107,28 @@ const READERS: usize = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_program_that_closes_at_once_is_not_called_another_users() {
+        let log = crate::telemetry::tests::written("debug", true, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let own = listener.local_addr().unwrap();
+                let caller = tokio::net::TcpStream::connect(own).await.unwrap();
+                let (_stream, peer) = listener.accept().await.unwrap();
+                let guard = |uid| Guard::SameUser { uid, pool: Pool::new(1) };
+                let uid = rustix::process::geteuid().as_raw();
+                assert_eq!(guard(uid).look(own, peer).await, Peer::Welcome);
+                assert_eq!(guard(uid + 1).look(own, peer).await, Peer::Stranger);
+                drop(caller);
+                assert_eq!(guard(uid).look(own, peer).await, Peer::Stranger);
+            });
+        });
+        assert_eq!(log.matches("another user").count(), 1, "{log}");
+        assert!(log.contains("had closed"), "{log}");
+    }
 
     #[test]
     fn a_token_stands_in_the_name_or_in_the_password_and_nothing_else_opens() {
