@@ -40,6 +40,8 @@ async fn everybody_is_told_what_to_do_and_nobody_anything_of_another() {
         "Windows",
         "macOS",
         "Linux",
+        "127.0.0.1 OLDSERVER",
+        "gatehouse connect https://sql.corp.example --local-token",
         "/trust/",
         "data:image/svg+xml",
         "/sign-in?next=%2Fworkstations",
