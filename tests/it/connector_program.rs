@@ -292,7 +292,7 @@ async fn while_nobody_is_signed_in_the_status_does_not_say_what_it_was_before() 
     fetch(&consent(identity, &bench.visit().await, &page).await).await;
     signing_in.line("connected to");
     until("the status says so", || status(&bench).0 == Some(0)).await;
-    // HUP is no word to end.
+    // Without a terminal HUP is no word to end.
     kill_process(Pid::from_child(&signing_in.child), Signal::HUP).unwrap();
     signing_in.line("asked again");
     assert_eq!(status(&bench).0, Some(0));

@@ -367,9 +367,11 @@ async fn serve(session: Session, access: Access, credential: String, door: Door)
     }
 }
 
-/// Ends when it is told to. HUP is no such word: it asks for what may have changed.
+/// Ends when it is told to. HUP is such a word where there is a terminal, which is gone then; a service is asked by it to look for
+/// what may have changed.
 async fn told_to_end(signals: &mut Signals, connector: &Connector) {
-    while signals.next().await == Signal::Reload {
+    let at_terminal = std::io::stdin().is_terminal();
+    while signals.next().await == Signal::Reload && !at_terminal {
         output::line("the appliance is asked again");
         connector.ask_again();
     }
