@@ -120,10 +120,10 @@ impl Identity {
         Ok(SetUpStep { ticket, until: clock.now().after(waiting.lifetime()), enrolment, optional })
     }
 
-    /// What the ticket waits for, to show the page again; nothing when its time is over.
-    pub fn set_up_enrolment(&self, ticket: &Secret) -> Option<Enrolment> {
-        let pending = self.setting_up(ticket)?;
-        Some(self.enrolment(&pending.secret, pending.account.name.as_str()))
+    /// What the ticket waits for, and whether it may be left for later, to show the page again; nothing when its time is over.
+    pub fn set_up_enrolment(&self, ticket: &Secret) -> Result<Option<(Enrolment, bool)>, IdentityError> {
+        let Some(pending) = self.setting_up(ticket) else { return Ok(None) };
+        Ok(Some((self.enrolment(&pending.secret, pending.account.name.as_str()), self.is_first_day()?)))
     }
 
     /// The second stage: the first code of the administrator's app. Makes the administrator, signs it in, and ends set-up. Without

@@ -109,8 +109,9 @@ async fn a_request_that_is_wrong_is_shown_or_sent_as_the_rfc_says() {
         |r| r.redirect_uri = "http://127.0.0.1:1/other".into(),
     ];
     assert!(shown.into_iter().all(|change| matches!(look(change), AuthorizeError::Shown(_))));
-    let sent: [(Change, &str); 6] = [
-        (|r| r.response_type = "token".into(), "invalid_request"),
+    let sent: [(Change, &str); 7] = [
+        (|r| r.response_type = "token".into(), "unsupported_response_type"),
+        (|r| r.response_type.clear(), "invalid_request"),
         (|r| r.code_challenge = None, "invalid_request"),
         (|r| r.code_challenge = Some("short".into()), "invalid_request"),
         (|r| r.code_challenge_method = Some("plain".into()), "invalid_request"),
@@ -452,6 +453,27 @@ async fn a_token_is_revoked_by_its_own_client_and_looked_at() {
         identity.revoke_oauth_token(CONNECTOR, &Secret::new(strange)).await.unwrap();
         assert!(identity.introspect(&Secret::new(strange)).unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn one_program_more_than_an_account_may_have_puts_out_the_one_used_least_lately_and_says_so() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    let mut issued = Vec::new();
+    for _ in 0..50 {
+        issued.push(let_in(&house, &visit).await);
+        house.wait(1);
+    }
+    let first = issued.remove(0);
+    house.take_events();
+    assert!(works(&house, &first.access).await);
+    let last = let_in(&house, &visit).await;
+    assert!(house.take_events().contains(&Event::ProgramRevoked(first.program)), "its sessions end");
+    assert!(!works(&house, &first.access).await && works(&house, &last.access).await);
+    assert!(works(&house, &issued[0].access).await);
+    let audited = house.audited();
+    let written = audited.iter().rfind(|entry| entry["action"] == "program.let-in").unwrap();
+    assert_eq!(written["details"]["put_out"], first.program.to_string());
 }
 
 #[tokio::test]

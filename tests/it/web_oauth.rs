@@ -204,7 +204,7 @@ async fn a_client_that_the_administrator_registered_lets_people_in_until_it_is_r
     assert_eq!(let_in.get(config).await.status, StatusCode::UNAUTHORIZED, "at once");
     let token = tokens["refresh_token"].as_str().unwrap();
     let again = [("grant_type", "refresh_token"), ("client_id", client.id.as_str()), ("refresh_token", token)];
-    is_refused(&program.post("/oauth/token", &again).await, 400, "invalid_grant");
+    is_refused(&program.post("/oauth/token", &again).await, 400, "invalid_client");
     is_refused(&program.post("/oauth/token", &form(1)).await, 400, "invalid_client");
     let answer = tab.get(&asked).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::BAD_REQUEST, ""));
@@ -230,7 +230,8 @@ async fn a_no_and_a_wrong_request_are_told_the_program_and_a_wrong_address_the_p
     let pairs = brought(&say(&mut tab, &shown, "deny").await);
     assert_eq!((value(&pairs, "error"), value(&pairs, "code")), ("access_denied", ""));
     for (changed, error) in [
-        (("response_type", "token"), "invalid_request"),
+        (("response_type", "token"), "unsupported_response_type"),
+        (("response_type", ""), "invalid_request"),
         (("code_challenge_method", "plain"), "invalid_request"),
         (("code_challenge", "short"), "invalid_request"),
         (("scope", "admin.write"), "invalid_scope"),
@@ -320,7 +321,7 @@ async fn the_token_endpoint_says_what_is_wrong_in_the_codes_of_the_rfc() {
         (&[], 400, "invalid_request"),
         (&[("client_id", CONNECTOR), ("grant_type", "password"), ("username", "ada")], 400, "unsupported_grant_type"),
         (&[("client_id", CONNECTOR), ("grant_type", "authorization_code"), ("code", &code)], 400, "invalid_request"),
-        (&[("client_id", "nobody"), ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_grant"),
+        (&[("client_id", "nobody"), ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_client"),
         (&[("client_id", CONNECTOR), ("grant_type", "refresh_token")], 400, "invalid_request"),
         (&[("client_id", CONNECTOR), ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_grant"),
         (&[("client_id", CONNECTOR), ("client_id", CONNECTOR), ("grant_type", "x")], 400, "invalid_request"),

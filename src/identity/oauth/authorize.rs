@@ -69,8 +69,10 @@ impl Identity {
             return Err(AuthorizeError::Shown(error));
         }
         let sent = |error| AuthorizeError::Sent { redirect_uri: redirect_uri.clone(), error };
-        if request.response_type != "code" {
-            return Err(sent(OAuthError::InvalidRequest("the response type has to be code")));
+        match request.response_type.as_str() {
+            "code" => {}
+            "" => return Err(sent(OAuthError::InvalidRequest("there is no response_type"))),
+            _ => return Err(sent(OAuthError::UnsupportedResponseType)),
         }
         if request.code_challenge_method.as_deref() != Some("S256") {
             return Err(sent(OAuthError::InvalidRequest("the code challenge method has to be S256")));

@@ -18,6 +18,9 @@ pub enum OAuthError {
     /// A code or refresh token that counts no more, or never did, or is another client's. The program's side.
     #[error("the code or refresh token counts no more; the person has to sign in again")]
     InvalidGrant,
+    /// An answer of another kind than a code was asked for (RFC 6749, 4.1.2.1). The program's side.
+    #[error("the response type has to be code")]
+    UnsupportedResponseType,
     /// The proof that the program has its key does not hold (RFC 9449). The program's side.
     #[error("the DPoP proof does not hold: {0}")]
     InvalidDpopProof(&'static str),
@@ -63,6 +66,7 @@ impl OAuthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidDpopProof(_) => "invalid_dpop_proof",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",

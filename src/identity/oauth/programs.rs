@@ -139,7 +139,7 @@ impl Identity {
     }
 }
 
-/// Lets a program in within a change. An account that has as many as it may loses the one used least lately.
+/// Lets a program in within a change. An account that has as many as it may loses the one used least lately: which, is told.
 pub(super) fn let_in(
     state: &mut Change<'_>,
     consent: &Consent,
@@ -147,7 +147,7 @@ pub(super) fn let_in(
     key: Option<Thumbprint>,
     origin: &Origin,
     fresh: Fresh,
-) -> Result<Program, IdentityError> {
+) -> Result<(Program, Vec<ProgramId>), IdentityError> {
     if !clients::is_registered(state, &consent.client)? {
         // It was removed since the person said yes.
         return Err(IdentityError::NoSuch { kind: "client", name: consent.client.clone() });
@@ -157,9 +157,8 @@ pub(super) fn let_in(
     let account = account.filter(|account| !account.has_ended(fresh.now)).ok_or(IdentityError::NotActive)?;
     let mut others = of(state, account.id)?;
     others.sort_by_key(|program| std::cmp::Reverse((program.used, program.id)));
-    for surplus in others.split_off(others.len().min(MOST_PROGRAMS - 1)) {
-        remove(state, &surplus)?;
-    }
+    let surplus = others.split_off(others.len().min(MOST_PROGRAMS - 1));
+    surplus.iter().try_for_each(|program| remove(state, program))?;
     let mut program = Program {
         id: consent.program,
         account: account.id,
@@ -179,7 +178,7 @@ pub(super) fn let_in(
     };
     state.put::<Families>(&fresh.family, &(account.id, program.id))?;
     give(state, &mut program, fresh)?;
-    Ok(program)
+    Ok((program, surplus.into_iter().map(|program| program.id).collect()))
 }
 
 /// Gives a program its access token, and keeps it. Access tokens that are over, and more than it needs, go.

@@ -140,10 +140,10 @@ impl Identity {
         key: Option<Thumbprint>,
         origin: &Origin,
     ) -> Result<Issued, OAuthError> {
+        self.client(client_id)?;
         if Kind::of(token.expose()) != Some(Kind::Refresh) {
             return self.refused(client_id, "not a refresh token", origin).await;
         }
-        let known = self.client(client_id);
         let family = programs::family_hash(self, token);
         let Some((account, id)) = self.inner.store.read::<Families>(&family)? else {
             return self.refused(client_id, "no such refresh token", origin).await;
@@ -157,7 +157,6 @@ impl Identity {
         let fresh = self.fresh(&refresh, &access);
         let (presented, key) = (programs::hash(self, Kind::Refresh, token), (account, id));
         let (client, origin_kept, idle_limit) = (client_id.to_owned(), origin.clone(), self.inner.oauth.idle_limit);
-        let registered = known.is_ok();
         let refresh_access = move |state: &mut Change<'_>| {
             let gone = || IdentityError::NoSuch { kind: "program", name: id.to_string() };
             let mut program = state.read::<Programs>(&key)?.ok_or_else(gone)?;
@@ -168,8 +167,8 @@ impl Identity {
             let standing = program.standing(presented, fresh.now);
             let why = if standing == Standing::Over {
                 Some("a refresh token was used twice")
-            } else if program.client != client || !registered {
-                Some("another client, or one that is registered no more")
+            } else if program.client != client {
+                Some("another client")
             } else if fresh.now.since(program.used) >= idle_limit {
                 Some("it was not used for too long")
             } else if !holds {
@@ -297,9 +296,16 @@ impl Identity {
         let (agreed, name, from) = (consent.clone(), client.clone(), origin.clone());
         let make = move |state: &mut Change<'_>| programs::let_in(state, &agreed, &name, key, &from, fresh);
         let peer = origin.peer;
-        let entry = |program: &Program| programs::about(Actor::Appliance, "program.let-in", program).peer(peer);
+        let entry = |(program, surplus): &(Program, Vec<ProgramId>)| {
+            let entry = programs::about(Actor::Appliance, "program.let-in", program).peer(peer);
+            let words = |ids: &[ProgramId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            if surplus.is_empty() { entry } else { entry.detail("put_out", words(surplus)) }
+        };
         match self.change(make, entry).await {
-            Ok(program) => Ok(issued(access, refresh, &program)),
+            Ok((program, surplus)) => {
+                surplus.into_iter().for_each(|id| self.publish(Event::ProgramRevoked(id)));
+                Ok(issued(access, refresh, &program))
+            }
             Err(IdentityError::NotActive | IdentityError::NoSuch { .. }) => {
                 self.refused(&consent.client, "the account or the client has changed since the person's yes", origin)
                     .await

@@ -72,7 +72,9 @@ async fn token(
         Ok(key) => grant(&web, form, key, &origin).await,
         Err(error) => Err(error),
     };
-    Ok(Json(told(&recorded(&web, &client, &origin, issued).await?)).into_response())
+    let told = Json(told(&recorded(&web, &client, &origin, issued).await?));
+    // RFC 6749, 5.1 asks for it, beside what all answers with a secret have.
+    Ok(([(header::PRAGMA, "no-cache")], told).into_response())
 }
 
 async fn grant(web: &Web, form: TokenForm, key: Option<Thumbprint>, origin: &Origin) -> Result<Issued, OAuthError> {

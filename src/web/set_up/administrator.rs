@@ -173,11 +173,11 @@ pub(super) async fn complete(
         Err(SetUpError::TooLate) => code_again(frame, SetUpError::TooLate),
         Err(error @ SetUpError::SignIn(SignInError::WrongCode | SignInError::Throttled { .. })) => {
             let problem = Problem::from(error);
-            let Some(enrolment) = web.identity.set_up_enrolment(&ticket) else {
+            let Some((enrolment, optional)) = web.identity.set_up_enrolment(&ticket)? else {
                 return code_again(frame, SetUpError::TooLate);
             };
             let wrong = Some(problem.detail().to_owned());
-            page::show_again(&factor_page(frame, &ticket, &enrolment, false, wrong)?, &problem)
+            page::show_again(&factor_page(frame, &ticket, &enrolment, optional, wrong)?, &problem)
         }
         Err(error) => Err(error.into()),
     }
