@@ -68,6 +68,11 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// Whether what is kept was not written by this program, or not by this version of it.
+    pub fn is_strange(&self) -> bool {
+        matches!(self, Self::Strange | Self::Folder(FolderError::Strange(_)))
+    }
+
     /// Whose side it is on.
     pub fn side(&self) -> Side {
         Side::Workstation

@@ -7,8 +7,8 @@ use super::{Identity, enrolment, forgotten};
 use crate::store::{Change, StoreError};
 
 impl Identity {
-    /// Removes web sessions, programs, enrolment codes and requests for links that are past their time. They count no more already; this only makes room. To be
-    /// called now and then.
+    /// Removes web sessions, programs, enrolment codes and requests for links that are past their time. They count no more already;
+    /// this only makes room. To be called now and then.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let (now, limits, idle) = (self.inner.clock.now(), self.inner.web.limits, self.inner.oauth.idle_limit());
         let sweep = move |state: &mut Change<'_>| {

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use super::problem::{Problem, wants_page};
 use super::{Web, caller, cookie};
 use crate::audit::Actor;
-use crate::domain::{Role, Scope, Secret};
+use crate::domain::{Role, Scope, Scopes, Secret};
 use crate::identity::web::{Origin, Visit};
 use crate::identity::{Caller, SignInError};
 
@@ -34,7 +34,8 @@ pub enum Access {
     SignedIn,
     /// Whoever is signed in with a browser and gave the password or a passkey within the last minutes.
     Confirmed,
-    /// Whoever is signed in with a browser and has one of these roles.
+    /// Whoever is signed in with a browser, has one of these roles, and gave the password or a passkey of late: what staff do here
+    /// is sensitive throughout.
     Staff(&'static [Role]),
     /// A program with a bearer's token of this scope.
     Bearer(Scope),
@@ -49,6 +50,8 @@ impl Access {
 
 /// How long a given password or passkey lets somebody change what is sensitive.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(5 * 60);
+/// How long the forms of staff's pages are taken after that: there is more to fill in, and something to fetch first.
+const FORM_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// Where somebody signs in, and where somebody who is signed in gives the password or a passkey again.
 pub const SIGN_IN: &str = "/sign-in";
@@ -107,14 +110,18 @@ async fn admit(web: &Web, access: Access, request: &mut Request) -> Result<(), B
             }
             match (access, &visit) {
                 (Access::Browser, _) => {}
-                (_, None) => return refuse(lead(SIGN_IN, request)),
-                (Access::Confirmed, Some(visit)) if !visit.is_confirmed(web.clock.now(), CONFIRMED_FOR) => {
-                    return refuse(lead(CONFIRM, request));
-                }
+                (_, None) => return refuse(lead(SIGN_IN, request.uri())),
+                (Access::SignedIn, _) => {}
                 (Access::Staff(roles), Some(visit)) if !roles.contains(&visit.principal.role) => {
                     return refuse(Problem::forbidden());
                 }
-                _ => {}
+                (_, Some(visit)) => {
+                    let is_staffs_form = matches!(access, Access::Staff(_)) && !request.method().is_safe();
+                    let window = if is_staffs_form { FORM_FOR } else { CONFIRMED_FOR };
+                    if !visit.is_confirmed(web.clock.now(), window) {
+                        return refuse(lead(CONFIRM, request.uri()));
+                    }
+                }
             }
         }
         _ => {}
@@ -150,11 +157,19 @@ pub(super) async fn bearer(
     })
 }
 
+/// Where somebody is led before a program is let in that administers: it goes on when the session is over, so a session that was
+/// left open is not enough. Nothing where the password or a passkey was given of late, or the program does less.
+pub(super) fn confirm_first(web: &Web, visit: &Visit, scopes: &Scopes, uri: &Uri) -> Option<Redirect> {
+    let administers = scopes.contains(Scope::AdminRead) || scopes.contains(Scope::AdminWrite);
+    let asked = administers && !visit.is_confirmed(web.clock.now(), CONFIRMED_FOR);
+    asked.then(|| lead(CONFIRM, uri))
+}
+
 /// To a page that leads back here afterwards, to what GET answers here. What was sent with a form is not kept: the page itself is
 /// what comes back. So whatever takes a form from who is signed in has a GET, too.
-fn lead(to: &str, request: &Request) -> Redirect {
-    let whole = request.uri().path_and_query().map(|path| path.as_str());
-    let back = [whole, Some(request.uri().path())].into_iter().flatten().find(|path| local_path(path).is_some());
+fn lead(to: &str, uri: &Uri) -> Redirect {
+    let whole = uri.path_and_query().map(|path| path.as_str());
+    let back = [whole, Some(uri.path())].into_iter().flatten().find(|path| local_path(path).is_some());
     let query = back.and_then(|path| serde_urlencoded::to_string([("next", path)]).ok());
     Redirect::to(&query.map_or_else(|| to.to_owned(), |query| format!("{to}?{query}")))
 }

@@ -195,6 +195,19 @@ async fn a_terminal_signs_in_by_a_code_and_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_sign_in_that_does_not_read_is_forgotten_by_signing_out() {
+    let bench = Bench::start().await;
+    let known = bench.known().await;
+    let (folder, _) = bench.state(&known).await;
+    folder.keep(&known).unwrap();
+    let tokens = folder.file("tokens.json");
+    std::fs::write(&tokens, r#"{"access":"of another version"}"#).unwrap();
+    let (code, text) = done(connect(&bench, &["--sign-out"]));
+    assert!(code == Some(1) && text.contains("forgotten now"), "{text}");
+    assert!(!tokens.exists() && folder.known().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_appliance_with_a_certificate_by_another_authority_is_refused_until_somebody_has_it_judged_anew() {
     let bench = Bench::start().await;
     let identity = &bench.house.state().identity;

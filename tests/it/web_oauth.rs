@@ -9,7 +9,7 @@ use gatehouse::audit::Actor;
 use gatehouse::domain::{Role, Scope, Scopes};
 use gatehouse::identity::oauth::CONNECTOR;
 
-use crate::support::house::{HERE, House, name};
+use crate::support::house::{HERE, House, PASSWORD, name};
 use crate::support::pages::{Answer, Pages, Tab};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -513,6 +513,37 @@ async fn a_program_that_was_denied_is_told_so_and_unknown_programs_begin_nothing
     is_refused(&program.post("/oauth/device_authorization", &[("client_id", "nobody")]).await, 400, "invalid_client");
     let more = [("client_id", CONNECTOR), ("scope", "admin.read")];
     is_refused(&program.post("/oauth/device_authorization", &more).await, 400, "invalid_scope");
+}
+
+#[tokio::test]
+async fn whoever_lets_a_program_in_that_administers_gave_the_password_of_late() {
+    let (house, pages, mut tab, _) = open().await;
+    let scopes = Scopes::of([Scope::AdminRead]);
+    let redirect_uris = vec!["http://127.0.0.1/callback".to_owned()];
+    let add = ClientRequest::Add { name: name("Inventory"), redirect_uris, device_flow: true, scopes };
+    let added = house.admin(None).handle(&Actor::Console, AdminRequest::Client(add)).await.unwrap();
+    let AdminResponse::Client(client) = added else { panic!("a client") };
+    let asked = page(&[("client_id", &client.id), ("scope", "admin.read")]);
+    let shown = tab.get(&asked).await;
+    let begin = [("client_id", client.id.as_str()), ("scope", "admin.read")];
+    let begun = pages.stranger().post("/oauth/device_authorization", &begin).await.json();
+    let form = |answer| [("user_code", begun["user_code"].as_str().unwrap()), ("answer", answer)];
+
+    house.wait(6 * 60);
+    assert_eq!(tab.get(&page(&[])).await.status, StatusCode::OK, "one that does less needs no more");
+    let led = tab.get(&asked).await.leads_to().to_owned();
+    assert!(led.starts_with("/confirm?next=%2Foauth%2Fauthorize%3F"), "{led}");
+    assert!(say(&mut tab, &shown, "allow").await.leads_to().starts_with("/confirm?"));
+    assert!(tab.post("/device/answer", &form("allow")).await.leads_to().starts_with("/confirm?"));
+    // Nobody has to prove anything to say no.
+    assert_eq!(value(&brought(&say(&mut tab, &shown, "deny").await), "error"), "access_denied");
+
+    let confirm = tab.get(&led).await;
+    let back = tab.post("/confirm", &[("password", PASSWORD), ("next", &confirm.hidden("next"))]).await;
+    assert!(back.leads_to().starts_with("/oauth/authorize?"));
+    let shown = tab.get(&asked).await;
+    assert_ne!(value(&brought(&say(&mut tab, &shown, "allow").await), "code"), "");
+    assert_eq!(tab.post("/device/answer", &form("allow")).await.leads_to(), "/device/allowed");
 }
 
 #[tokio::test]

@@ -411,9 +411,16 @@ impl Session {
     async fn sign_out(&self) -> anyhow::Result<()> {
         let Self { folder, known, .. } = self;
         let vault = Vault::open(folder, known).await?;
-        let told = match vault.load().await? {
-            Some(kept) => Some(self.let_in(vault, kept).sign_out().await),
-            None => None,
+        let told = match vault.load().await {
+            Ok(Some(kept)) => Some(self.let_in(vault, kept).sign_out().await),
+            Ok(None) => None,
+            // It lets nobody in, and there is nothing to tell the appliance.
+            Err(error) if error.is_strange() => {
+                vault.forget().await?;
+                folder.forget()?;
+                anyhow::bail!("{error}; it is forgotten now: end the sign-in on your account's page, too");
+            }
+            Err(error) => return Err(error.into()),
         };
         // What it was believed by, too: whoever signs in again judges anew.
         folder.forget()?;

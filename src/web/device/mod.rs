@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::Web;
-use super::access::{Access, SignedIn};
+use super::access::{Access, SignedIn, confirm_first};
 use super::form::{Form, Query};
 use super::oauth::{Choice, in_words};
 use super::page::{self, Frame};
@@ -27,7 +28,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get(PATH, Access::SignedIn, ask),
         post(PATH, Access::SignedIn, look),
-        // Who had to sign in again before the answer types the code again.
+        // Who had to sign in again, or to confirm, before the answer types the code again.
         get(ANSWER, Access::SignedIn, async || Redirect::to(PATH)),
         post(ANSWER, Access::SignedIn, answer),
         get(ALLOWED, Access::SignedIn, async |state, visit| done(state, visit, true)),
@@ -116,9 +117,16 @@ async fn look(
 async fn answer(
     State(web): State<Web>,
     SignedIn(visit): SignedIn,
+    uri: Uri,
     Form(form): Form<Answered>,
 ) -> Result<Response, Problem> {
     let allow = form.answer == Choice::Allow;
+    if allow {
+        let view = web.identity.device_request(&visit, &form.user_code).await?;
+        if let Some(confirm) = view.and_then(|view| confirm_first(&web, &visit, &view.scopes, &uri)) {
+            return Ok(confirm.into_response());
+        }
+    }
     if !web.identity.answer_device(&visit, &form.user_code, allow).await? {
         return unknown(Frame::of(&web, Some(&visit)), form.user_code);
     }

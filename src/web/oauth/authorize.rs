@@ -2,14 +2,14 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Issuer, destination, in_words};
 use crate::identity::oauth::{AuthorizationRequest, AuthorizeError, OAuthError};
 use crate::identity::web::{Origin, Visit};
-use crate::web::access::{Access, SignedIn};
+use crate::web::access::{Access, SignedIn, confirm_first};
 use crate::web::form::{Form, Query};
 use crate::web::page::{self, Frame};
 use crate::web::problem::{Problem, sentence};
@@ -74,12 +74,16 @@ async fn ask(
     SignedIn(visit): SignedIn,
     origin: Origin,
     issuer: Issuer,
+    uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let authorization = match web.identity.authorization(&asked.request()) {
         Ok(authorization) => authorization,
         Err(error) => return refused(&web, &visit, &asked, error, &issuer, &origin).await,
     };
+    if let Some(confirm) = confirm_first(&web, &visit, &authorization.scopes, &uri) {
+        return Ok(confirm.into_response());
+    }
     let (destination, source) = destination(&authorization.redirect_uri);
     let page = ConsentPage {
         frame: Frame::of(&web, Some(&visit)),
@@ -104,6 +108,7 @@ async fn answer(
     SignedIn(visit): SignedIn,
     origin: Origin,
     issuer: Issuer,
+    uri: Uri,
     Form(form): Form<Answered>,
 ) -> Result<Response, Problem> {
     let (choice, asked) = form.split();
@@ -111,6 +116,9 @@ async fn answer(
         Ok(authorization) => authorization,
         Err(error) => return refused(&web, &visit, &asked, error, &issuer, &origin).await,
     };
+    if let (Choice::Allow, Some(confirm)) = (choice, confirm_first(&web, &visit, &authorization.scopes, &uri)) {
+        return Ok(confirm.into_response());
+    }
     let (to, state) = (authorization.redirect_uri.as_str(), asked.state.as_deref());
     let error = match choice {
         Choice::Allow => match web.identity.authorize(&visit, &authorization).await {
