@@ -53,6 +53,8 @@ pub async fn serve(shared: &Arc<Shared>, tcp: TcpStream, address: SocketAddr) {
         // The connection's own group, so that everything in it ends with it.
         let tasks = Tasks::new();
         tokio::select! {
+            // A session that was cut answers nothing more, though a request has come.
+            biased;
             () = kill.cancelled() => {}
             () = carry(shared, &tasks, stream, signed_in, mars) => {}
         }
@@ -145,6 +147,7 @@ async fn read_sessions(
                 let outgoing = Arc::clone(&opened.outgoing);
                 let channel = Channel { inbound: opened.inbound, outbound: Outbound::Mars(opened.outgoing) };
                 tokio::select! {
+                    biased;
                     () = kill.cancelled() => {}
                     () = run(&connected, channel) => outgoing.finish().await,
                 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connection;
@@ -97,7 +98,14 @@ pub struct Sample {
     names: Vec<String>,
     certificates: Arc<Certificates>,
     addresses: Vec<SocketAddr>,
-    listening: Mutex<CancellationToken>,
+    listening: Mutex<Listening>,
+}
+
+/// Its listeners' tasks, and what ends them.
+#[derive(Default)]
+struct Listening {
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Sample {
@@ -121,10 +129,7 @@ impl Sample {
             open: AtomicU64::new(0),
         });
         let (listeners, addresses) = bind(&options.listen).await?;
-        let listening = CancellationToken::new();
-        for listener in listeners {
-            serve(&shared, listener, listening.clone());
-        }
+        let listening = serve(&shared, listeners);
         Ok(Self { shared, root, names: options.names, certificates, addresses, listening: Mutex::new(listening) })
     }
 
@@ -183,19 +188,23 @@ impl Sample {
 
     /// Stops listening and cuts every connection, as a server that goes down.
     pub fn stop(&self) {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).stop.cancel();
         self.connections().iter().for_each(|session| session.kill.cancel());
     }
 
     /// Listens again, on the same addresses.
     pub async fn start_again(&self) -> Result<(), SampleError> {
         self.stop();
-        let listening = CancellationToken::new();
-        for address in &self.addresses {
-            let listener = TcpListener::bind(address).await.map_err(|e| SampleError::Bind(*address, e))?;
-            serve(&self.shared, listener, listening.clone());
+        let former = std::mem::take(&mut *self.listening.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in former.tasks {
+            // It has let go of its address then.
+            let _ = task.await;
         }
-        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+        let mut listeners = Vec::with_capacity(self.addresses.len());
+        for address in &self.addresses {
+            listeners.push(TcpListener::bind(address).await.map_err(|e| SampleError::Bind(*address, e))?);
+        }
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = serve(&self.shared, listeners);
         Ok(())
     }
 
@@ -258,12 +267,19 @@ async fn bind(asked: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>
     if listeners.is_empty() { Err(SampleError::NoAddress) } else { Ok((listeners, addresses)) }
 }
 
-fn serve(shared: &Arc<Shared>, listener: TcpListener, listening: CancellationToken) {
+fn serve(shared: &Arc<Shared>, listeners: Vec<TcpListener>) -> Listening {
+    let stop = CancellationToken::new();
+    let tasks = listeners.into_iter().map(|listener| listen(shared, listener, stop.clone())).collect();
+    Listening { stop, tasks }
+}
+
+fn listen(shared: &Arc<Shared>, listener: TcpListener, stop: CancellationToken) -> JoinHandle<()> {
     let own = Arc::clone(shared);
     shared.tasks.spawn("sample listener", async move {
         loop {
             let accepted = tokio::select! {
-                () = listening.cancelled() => return,
+                biased;
+                () = stop.cancelled() => return,
                 () = own.tasks.stopping() => return,
                 accepted = listener.accept() => accepted,
             };
@@ -273,7 +289,7 @@ fn serve(shared: &Arc<Shared>, listener: TcpListener, listening: CancellationTok
                 Err(_) => own.clock.sleep(Duration::from_millis(20)).await,
             }
         }
-    });
+    })
 }
 
 fn admit(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
@@ -286,6 +302,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     shared.tasks.spawn("sample connection", async move {
         let _ = stream.set_nodelay(true);
         tokio::select! {
+            biased;
             () = own.tasks.stopping() => {}
             () = connection::serve(&own, stream, address) => {}
         }

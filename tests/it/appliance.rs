@@ -102,7 +102,7 @@ async fn when_the_server_shows_another_certificate_nobody_gets_through_to_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_down_is_told_in_one_sentence_and_heals_by_itself() {
-    let house = TestAppliance::start().await;
+    let house = TestAppliance::with_its_servers_port().await;
     let access = &house.demo.access;
     house.demo.sample.stop();
     let text = house.connect("ada", &access.password, "trade").await.err().unwrap().to_string();

@@ -14,6 +14,8 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::ports;
+
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -456,15 +458,15 @@ impl Resolve for Fixed {
 }
 
 /// An address where nobody listens.
-async fn dead() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+fn dead() -> SocketAddr {
+    ports::own_address()
 }
 
 #[tokio::test]
 async fn one_dead_address_among_several_costs_nothing() {
     let root = root();
     let server = Server::start(Speaks::Tunnel, leaf(&root, &["sql.test"])).await;
-    let dialer = dialer().with_resolver(Fixed(vec![dead().await, server.address]));
+    let dialer = dialer().with_resolver(Fixed(vec![dead(), server.address]));
     let target = Target { tls: believed(&root), ..Target::new("sql.test", 1) };
     let leg = connect(&target, &Ask::default(), &dialer).await.unwrap();
     assert_eq!(leg.met.address, server.address);
@@ -504,7 +506,7 @@ async fn an_address_that_swallows_everything_does_not_hold_up_the_next() {
 
 #[tokio::test]
 async fn where_no_address_answers_each_is_named_to_the_log_and_none_to_the_person() {
-    let (one, two) = (dead().await, dead().await);
+    let (one, two) = (dead(), dead());
     let dialer = dialer().with_resolver(Fixed(vec![one, two]));
     let error = connect(&Target::new("sql.test", 1), &Ask::default(), &dialer).await.unwrap_err();
     assert!(error.to_string().contains(&one.to_string()) && error.to_string().contains(&two.to_string()), "{error}");

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::dns;
+use crate::support::{dns, ports};
 
 /// An authority, and a certificate of it for a host.
 struct Signed {
@@ -236,7 +236,7 @@ async fn what_is_not_believed_hides_nothing_that_is() {
 async fn the_dns_is_asked_for_each_domain_and_the_first_that_answers_is_told_of() {
     let signed = Signed::for_host("localhost");
     let port = serve(&signed.tls, pages(&signed.anchor)).await;
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let closed = ports::own();
     let at =
         |port| Advert { host: "localhost".into(), port, authority_sha256: Some(signed.anchor.sha256().to_owned()) };
     let dns = Dns {

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::support::hello::client_hello;
+use crate::support::ports;
 
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -206,8 +207,8 @@ async fn an_address_that_cannot_be_bound_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn an_address_that_comes_free_is_served_in_the_end() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
+    let address = ports::own_address();
+    let taken = std::net::TcpListener::bind(address).unwrap();
     let bound = bind(&[address]);
     assert_eq!(bound.failures().len(), 1);
     let clock = ManualClock::starting_at(Timestamp::from_millis(0));
@@ -234,7 +235,7 @@ async fn an_address_that_comes_free_is_served_in_the_end() {
 
 #[tokio::test]
 async fn both_families_can_be_bound_on_one_port_each_by_its_own_socket() {
-    let free = bind(&["[::]:0".parse().unwrap()]).addresses()[0].port();
+    let free = ports::own();
     let bound = bind(&[format!("[::]:{free}").parse().unwrap(), format!("0.0.0.0:{free}").parse().unwrap()]);
     assert!(bound.failures().is_empty(), "{:?}", bound.failures());
     assert_eq!(bound.addresses().len(), 2);
@@ -256,7 +257,7 @@ async fn a_bound_address_takes_connections_before_it_is_served() {
 
 #[tokio::test]
 async fn a_stopped_door_takes_nobody_in() {
-    let door = open("127.0.0.1:0", 4, 4);
+    let door = open(&ports::own_address().to_string(), 4, 4);
     door.tasks.drain(&*door.clock, SILENCE).await.unwrap();
     assert!(TcpStream::connect(door.address).await.is_err());
 }

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::house::{House, name};
+use crate::support::ports;
 
 fn free(value: &str) -> Kind {
     Kind::Free(Free { values: [("x".to_owned(), value.to_owned())].into() })
@@ -126,7 +127,7 @@ async fn a_check_tells_a_good_place_from_a_strange_one_and_from_none() {
     let misnamed = found(site(at.port()), other_roots).await;
     assert!(!misnamed[0].0 && misnamed[0].1.contains("for other names"), "{misnamed:?}");
 
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let closed = ports::own();
     let none = found(site(closed), roots).await;
     assert!(!none[0].0 && none[0].1.starts_with("not reached"), "{none:?}");
 }
@@ -248,7 +249,7 @@ async fn services_are_administered_from_the_command_line() {
     done(&["add", "Mail", "--no-check", "exchange", "--ews", "https://mail.example/EWS", "--smtp", "mail.example:465"])
         .await;
     // A port that nobody listens on: looked at, and kept all the same.
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let closed = ports::own();
     let url = format!("https://localhost:{closed}/");
     let said = done(&["add", "Site", "sharepoint", "--site", &url]).await;
     assert!(said.contains("NOT WELL") && said.contains("not reached"), "{said}");

@@ -13,6 +13,7 @@ use gatehouse::notify::{Mailer, unusable_files};
 use crate::canary::traces::{find, find_in_files};
 use crate::mail::Post;
 use crate::support::house::House;
+use crate::support::ports;
 use crate::support::post_office::{self, Manner, PostOffice};
 use crate::support::program::{Process, ask};
 
@@ -35,7 +36,7 @@ async fn an_administrator_who_tries_mail_is_told_what_exactly_fails() {
     let right = office.settings();
     assert_eq!(tried(&house, &right).await, format!("taken by localhost:{}", right.port));
     assert!(office.after(1).await[0].contains("To: root@corp.example"));
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = ports::own();
     let wrong_password = house.folder.path().join("wrong");
     gatehouse::platform::files::write_private(&wrong_password, b"not that one").unwrap();
     let in_clear = PostOffice::open(Manner { encryption: Encryption::None, ..Manner::default() });

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::appliance::{TestAppliance, scalar};
+use crate::support::ports;
 use crate::support::program::{Process, ask, fetch};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,8 +103,8 @@ async fn another_machine_hears_what_has_a_problem_and_not_the_line_about_it() {
 #[test]
 fn a_port_that_somebody_holds_is_said_with_the_holders_name_and_served_when_it_comes_free() {
     let folder = tempfile::tempdir().unwrap();
-    let held = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = held.local_addr().unwrap();
+    let address = ports::own_address();
+    let held = TcpListener::bind(address).unwrap();
     let process = Process::start(folder.path(), &[&format!("listen.http={address}")]);
     let what = format!("listen.http {address}");
     let (name, id) = (own_name(), std::process::id());
@@ -134,8 +135,8 @@ fn a_port_that_somebody_holds_is_said_with_the_holders_name_and_served_when_it_c
 #[test]
 fn an_appliance_that_no_sql_client_could_reach_does_not_start_and_says_who_is_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
-    let held = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address: SocketAddr = held.local_addr().unwrap();
+    let address: SocketAddr = ports::own_address();
+    let _held = TcpListener::bind(address).unwrap();
     let (https, sql) = (format!("listen.https={address}"), "listen.sql=".to_owned());
     let refused = ask(folder.path(), &["run", "--set", &https, "--set", &sql, "--set", "listen.metrics="], "");
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -8,6 +8,8 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel, IntoRow as _};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
+use crate::support::ports;
+
 type Sql = Client<Compat<TcpStream>>;
 
 const PASSWORD: &str = "a Password of tests 1";
@@ -311,17 +313,11 @@ async fn routing_is_shown_to_whom_it_is_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_cuts_everybody_and_comes_back_at_its_address() {
-    let (sample, _tasks) = sample(|_| {}).await;
+    let (sample, _tasks) = sample(|options| options.listen = vec![ports::own_address()]).await;
     let mut sql = connect(&sample).await;
     sample.stop();
     assert!(sql.simple_query("SELECT 1").await.is_err());
-    // Another test's connection may have that port for a moment.
-    for _ in 0..600 {
-        if sample.start_again().await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    sample.start_again().await.unwrap();
     let mut sql = connect(&sample).await;
     assert_eq!(one::<i32>(&mut sql, "SELECT COUNT(*) FROM Products").await, 24);
 }

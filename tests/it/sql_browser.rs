@@ -12,6 +12,7 @@ use gatehouse::telemetry::{Health, Metrics};
 use tokio::net::UdpSocket;
 
 use crate::support::appliance::TestAppliance;
+use crate::support::ports;
 
 fn names(config: &mut Config) {
     config.listen.browser = vec!["127.0.0.1:0".parse().unwrap()];
@@ -68,8 +69,8 @@ async fn without_the_setting_nothing_is_bound() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_another_program_has_is_on_the_health_board_and_is_taken_when_it_is_free() {
-    let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = other.local_addr().unwrap();
+    let address = ports::own_address();
+    let other = UdpSocket::bind(address).await.unwrap();
     let clock = ManualClock::starting_at(Timestamp::from_millis(1_795_000_000_000));
     let (health, tasks) = (Health::new(), Tasks::new());
     let instances = vec![Instance { name: "ERP".to_owned(), port: 1433 }];

@@ -14,6 +14,7 @@ use crate::support::appliance::{connect, scalar};
 use crate::support::browser::Browser;
 use crate::support::house::{HERE, House, OTHER_PASSWORD, PASSWORD};
 use crate::support::pages::{Answer, Pages, Tab};
+use crate::support::ports;
 use crate::support::program::Process;
 
 const SQL_PASSWORD: &str = "Nobody-sees-this-1";
@@ -140,7 +141,7 @@ async fn a_server_that_cannot_be_reached_or_believed_is_told_exactly_and_one_tha
     let (pages, tasks) = (Pages::in_set_up(&house).await, Tasks::new());
     let server = sample(&tasks).await;
     let mut tab = administrator(&house, &pages).await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port().to_string();
+    let closed = ports::own().to_string();
     let down = tab.post("/setup/server", &[("host", "127.0.0.1"), ("port", &closed)]).await;
     assert_eq!(down.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(down.text().contains("refused"), "the exact failure: {}", down.text());

@@ -12,6 +12,8 @@ use gatehouse::platform::{Clock, SystemClock};
 use gatehouse::state::State;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
+use super::ports;
+
 pub type Client = tiberius::Client<Compat<tokio::net::TcpStream>>;
 
 /// An appliance, its sample server, and how to connect.
@@ -33,6 +35,11 @@ impl TestAppliance {
     /// With a door for SQL clients alone beside the one for everything.
     pub async fn with_sql_door() -> Self {
         Self::on(Ports { sql: Some(0), ..Ports::default() }, |_| {}).await
+    }
+
+    /// With a sample server that comes back at its port after it was stopped.
+    pub async fn with_its_servers_port() -> Self {
+        Self::on(Ports { server: ports::own(), ..Ports::default() }, |_| {}).await
     }
 
     async fn on(ports: Ports, change: impl FnOnce(&mut Config)) -> Self {

@@ -15,6 +15,7 @@ pub mod leaping;
 pub mod pages;
 pub mod pebble;
 pub mod peer;
+pub mod ports;
 pub mod post_office;
 pub mod process;
 pub mod program;

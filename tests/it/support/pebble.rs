@@ -2,15 +2,15 @@
 //! checks delayed as it does by itself.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use gatehouse::platform::{Clock, SystemClock};
 
 use super::certificates::Files;
+use super::ports;
 
 /// Where pebble and what it checks are to be found. Known before anything runs, since each has to know the other.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct Ports {
 
 impl Ports {
     pub fn choose() -> Self {
-        let [directory, management, dns, dns_management, tls, http] = std::array::from_fn(|_| free_port());
+        let [directory, management, dns, dns_management, tls, http] = std::array::from_fn(|_| ports::own());
         Self { directory, management, dns, dns_management, tls, http }
     }
 
@@ -169,18 +169,4 @@ fn spawn(mut command: Command, log: File) -> Child {
 
 fn local(port: u16) -> String {
     format!("127.0.0.1:{port}")
-}
-
-/// A port that nobody has, below those that the system gives to connections and to port 0: so nobody gets it in the meantime, either.
-/// Other runs at the same time begin elsewhere.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let begin = u16::try_from(std::process::id() % 10_000).unwrap();
-    loop {
-        let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
-            return port;
-        }
-    }
 }
