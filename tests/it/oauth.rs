@@ -430,6 +430,20 @@ async fn guessing_user_codes_is_slowed_down() {
 }
 
 #[tokio::test]
+async fn a_code_of_ones_own_forgives_no_guesses_at_those_of_others() {
+    let house = House::build();
+    let visit = signed_in(&house).await;
+    let begun = house.identity().begin_device_flow(CONNECTOR, None, &here()).await.unwrap();
+    for _ in 0..4 {
+        assert!(house.identity().device_request(&visit, "AAAA-AAAA").await.unwrap().is_none());
+        assert!(house.identity().device_request(&visit, begun.user_code.expose()).await.unwrap().is_some());
+    }
+    assert!(house.identity().device_request(&visit, "AAAA-AAAA").await.unwrap().is_none());
+    let held = house.identity().device_request(&visit, begun.user_code.expose()).await;
+    assert!(matches!(held, Err(OAuthError::Throttled { .. })));
+}
+
+#[tokio::test]
 async fn a_token_is_revoked_by_its_own_client_and_looked_at() {
     let house = House::build();
     let visit = signed_in(&house).await;

@@ -95,16 +95,27 @@ impl Identity {
     async fn open_flow(&self, visit: &Visit, user_code: &str) -> Result<Option<Flow>, OAuthError> {
         let (part, now) = (&self.inner.oauth, self.inner.clock.monotonic());
         let suspect = part.user_codes.suspect(&visit.principal.account.to_string(), ANYWHERE);
-        if let Err(wait) = part.user_codes.attempt(suspect, now) {
-            let error = sign_in::throttled(wait);
-            self.record_no_flow(visit, &error).await?;
-            return Err(error.into());
-        }
         let hash = self.user_code_hash(user_code);
-        let open = part.flows.lock().unwrap_or_else(PoisonError::into_inner).open(hash, now);
-        match &open {
-            Some(_) => part.user_codes.succeeded(suspect, now),
-            None => self.record_no_flow(visit, &SignInError::WrongCode).await?,
+        let tried = {
+            // Under one lock: of a burst of guesses, each counts before the next is made.
+            let flows = part.flows.lock().unwrap_or_else(PoisonError::into_inner);
+            part.user_codes.check(suspect, now).map(|()| flows.open(hash, now)).inspect(|open| {
+                // A right one forgives nothing: an account would wash its guesses away with codes of its own.
+                if open.is_none() {
+                    part.user_codes.failed_with_generated(suspect, now);
+                }
+            })
+        };
+        let open = match tried {
+            Ok(open) => open,
+            Err(wait) => {
+                let error = sign_in::throttled(wait);
+                self.record_no_flow(visit, &error).await?;
+                return Err(error.into());
+            }
+        };
+        if open.is_none() {
+            self.record_no_flow(visit, &SignInError::WrongCode).await?;
         }
         Ok(open)
     }
