@@ -80,7 +80,26 @@ fn verify_with(folder: &Path, key: Option<&SigningKey>) -> Result<Verified, Veri
         return Err(VerifyError::NoLog(folder.to_owned()));
     }
     // The head first: what is written from now on lies after it.
-    let head = Head::read(folder, key).map_err(unreadable)?;
+    let mut head = Head::read(folder, key).map_err(unreadable)?;
+    for _ in 1..TRIES {
+        let outcome = walk(folder, key, &head);
+        if outcome.is_ok() {
+            return outcome;
+        }
+        let now = Head::read(folder, key).map_err(unreadable)?;
+        if now == head {
+            return outcome;
+        }
+        head = now;
+    }
+    walk(folder, key, &head)
+}
+
+/// How often a log that is being written is looked at: its head may have been read while it was half of one and half of the next.
+const TRIES: usize = 5;
+
+fn walk(folder: &Path, key: Option<&SigningKey>, head: &Found) -> Result<Verified, VerifyError> {
+    let unreadable = |source| VerifyError::Unreadable { folder: folder.to_owned(), source };
     let segments = segment::list(folder).map_err(unreadable)?;
     let head = match head {
         Found::Head(head) => head,
@@ -89,7 +108,7 @@ fn verify_with(folder: &Path, key: Option<&SigningKey>) -> Result<Verified, Veri
         Found::Unreadable => return Err(head_is("unreadable: nobody knows how far the log reached")),
         Found::Unsigned(_) => return Err(head_is("not signed with this appliance's key")),
     };
-    let mut walk = Walk { key, head: &head, tip: Tip { seq: 0, hash: head.genesis.clone() } };
+    let mut walk = Walk { key, head, tip: Tip { seq: 0, hash: head.genesis.clone() } };
     for (number, (first, path)) in segments.iter().enumerate() {
         let is_last = number + 1 == segments.len();
         walk.segment(*first, path, is_last).map_err(unreadable)??;

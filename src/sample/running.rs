@@ -21,6 +21,9 @@ use crate::tls::{Certificates, Root, ServerConfigs};
 /// How long the sample server's own certificate is valid.
 const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
+/// How long an address of its own may still be held when it listens again.
+const LET_GO: Duration = Duration::from_secs(10);
+
 /// Why a sample server did not start, or did not listen again.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
@@ -202,10 +205,27 @@ impl Sample {
         }
         let mut listeners = Vec::with_capacity(self.addresses.len());
         for address in &self.addresses {
-            listeners.push(TcpListener::bind(address).await.map_err(|e| SampleError::Bind(*address, e))?);
+            listeners.push(self.bind_again(*address).await?);
         }
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = serve(&self.shared, listeners);
         Ok(())
+    }
+
+    /// A program that another thread starts holds what this process had open, until it has begun.
+    async fn bind_again(&self, address: SocketAddr) -> Result<TcpListener, SampleError> {
+        let clock = &*self.shared.clock;
+        let begun = clock.monotonic();
+        loop {
+            match TcpListener::bind(address).await {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::AddrInUse
+                        && clock.monotonic().saturating_sub(begun) < LET_GO =>
+                {
+                    clock.sleep(Duration::from_millis(20)).await;
+                }
+                bound => return bound.map_err(|e| SampleError::Bind(address, e)),
+            }
+        }
     }
 
     /// How many Attentions came.

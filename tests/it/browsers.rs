@@ -38,8 +38,7 @@ async fn a_browser_opens_the_pages_where_the_authority_is_trusted() {
     assert!(browser.text().await.contains("Takes logins"));
     browser.picture("front").await;
 
-    let way = fantoccini::Locator::LinkText("how to trust this appliance");
-    browser.client.find(way).await.unwrap().click().await.unwrap();
+    browser.follow("how to trust this appliance").await;
     assert_eq!(browser.client.current_url().await.unwrap().path(), "/trust/");
     let shown = browser.text().await;
     let digits: String = shown.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();

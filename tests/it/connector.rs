@@ -20,7 +20,7 @@ use gatehouse::tds::{AllHeaders, Login7, PacketType, TdsVersion, Token};
 use gatehouse::wire::PacketReader;
 use tiberius::EncryptionLevel;
 
-use crate::support::appliance::scalar;
+use crate::support::appliance::{TestAppliance, scalar};
 use crate::support::caller;
 use crate::support::connector::{Bench, driver};
 
@@ -267,7 +267,7 @@ async fn an_enrolled_devices_secret_lets_a_service_in_until_it_is_revoked() {
     let access = Access::given(secret, bench.clock.clone());
     let connector = bench.run(bench.known().await, access, Guard::Everybody).await;
     connector.watch().wait_for(|now| now.document.is_some()).await.unwrap();
-    driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
+    let _sql = driver(connector.addresses()[0], EncryptionLevel::NotSupported, ANYBODY).await.unwrap();
     let sessions = bench.house.appliance().registry().list();
     assert!(sessions.iter().any(|session| session.device.is_some()), "{sessions:?}");
     identity.revoke_device(&Actor::Console, device.id).await.unwrap();
@@ -350,7 +350,7 @@ async fn wherever_the_process_dies_while_its_tokens_are_renewed_nobody_has_to_si
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_appliance_is_away_programs_are_told_so_and_the_connector_stays() {
-    let bench = Bench::start().await;
+    let bench = Bench::before(TestAppliance::with_its_port().await);
     let connector = bench.connected().await;
     let (appliance, _sample, _tasks) = bench.house.demo.into_parts();
     appliance.drain().await;

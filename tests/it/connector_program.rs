@@ -122,6 +122,8 @@ async fn a_life_of_the_program_from_the_link_to_the_disabled_account_without_a_s
     assert_eq!(scalar(&mut sql, "SELECT DB_NAME()").await.unwrap(), "Nordwind");
     assert!(driver(at, EncryptionLevel::NotSupported, ["sa", "x", "trade"]).await.is_err());
 
+    // It writes that down next to telling it.
+    until("it says so in its state, too", || status(&bench).0 == Some(0)).await;
     let (code, shown, text) = status(&bench);
     assert_eq!(
         (code, &shown["state"], &shown["running"], &shown["account"]),

@@ -221,15 +221,20 @@ async fn an_address_that_comes_free_is_served_in_the_end() {
     let door = Door::new(tasks.clone(), Arc::clone(&clock) as _, HalfOpen::new(1, 1), SILENCE);
     door.on(Kind::Tds, handler).serve(bound);
     drop(taken);
-    let client = loop {
+    // The former socket may still take a connection or two: a program that another test starts holds it until it has begun.
+    let mut clients = Vec::new();
+    let served = loop {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(1));
         if let Ok(mut client) = TcpStream::connect(address).await {
-            client.write_all(&[0x12]).await.unwrap();
-            break client;
+            let _ = client.write_all(&[0x12]).await;
+            clients.push(client);
+        }
+        if let Ok(connection) = handed.try_recv() {
+            break connection;
         }
     };
-    assert_eq!(handed.recv().await.unwrap().peer, client.local_addr().unwrap());
+    assert!(clients.iter().any(|client| client.local_addr().unwrap() == served.peer));
     tasks.drain(&*clock, SILENCE).await.unwrap();
 }
 
@@ -259,5 +264,6 @@ async fn a_bound_address_takes_connections_before_it_is_served() {
 async fn a_stopped_door_takes_nobody_in() {
     let door = open(&ports::own_address().to_string(), 4, 4);
     door.tasks.drain(&*door.clock, SILENCE).await.unwrap();
-    assert!(TcpStream::connect(door.address).await.is_err());
+    // A program that another test starts holds the socket until it has begun.
+    while TcpStream::connect(door.address).await.is_ok() {}
 }

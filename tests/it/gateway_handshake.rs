@@ -41,7 +41,7 @@ async fn a_driver_of_tds_8_signs_in_and_hears_the_version_that_it_asked_for() {
 
 #[tokio::test]
 async fn a_server_that_speaks_tds_8_is_spoken_to_so() {
-    let rig = Rig::start().await;
+    let (rig, _clock) = Rig::with_manual_clock(config::Gateway::default()).await;
     rig.peer.set(|manners| manners.strict = true);
     let mut caller = rig.ada().await;
     assert_eq!(caller.ask("rows 10").await.unwrap().len(), 10);

@@ -104,7 +104,7 @@ async fn a_disabled_account_is_told_so_only_when_its_secret_was_right() {
 
 #[tokio::test]
 async fn whoever_fails_too_often_is_told_when_to_try_again() {
-    let rig = Rig::start().await;
+    let (rig, _clock) = Rig::with_manual_clock(config::Gateway::default()).await;
     let mut last = String::new();
     for _ in 0..8 {
         last = rig.refusal(&login("ada", "wrong wrong wrong", "sales")).await.message;

@@ -140,6 +140,11 @@ async fn only_an_administrator_has_test_mail_sent() {
     assert_eq!(office.mails(), Vec::<String>::new());
 }
 
+/// Time passes faster than the mail server can answer.
+fn patient(office: &PostOffice) -> Mail {
+    Mail { timeout: Duration::from_secs(3600), ..office.settings() }
+}
+
 /// Time passes until the record has so many entries.
 async fn recorded_in_time(post: &Post, count: usize) -> Vec<(String, String, String)> {
     for _ in 0..3000 {
@@ -157,7 +162,7 @@ async fn recorded_in_time(post: &Post, count: usize) -> Vec<(String, String, Str
 #[tokio::test]
 async fn a_mail_server_that_is_gone_changes_no_answer_and_the_link_counts_no_more() {
     let mut office = PostOffice::open(Manner::default());
-    let post = Post::by(office.settings()).await;
+    let post = Post::by(patient(&office)).await;
     office.close();
     let (known, unknown) = (post.ask("ada").await, post.ask("nobody").await);
     assert_eq!((known.status, unknown.status), (StatusCode::OK, StatusCode::OK));
@@ -186,7 +191,7 @@ async fn a_mail_server_that_refuses_is_asked_again_where_it_says_so_and_changes_
     assert!(failed.iter().all(|(_, _, why)| why == "the mail server refused the mail (550)"), "{failed:?}");
 
     let office = PostOffice::open(Manner { recipients: "451 later", ..Manner::default() });
-    let post = Post::by(office.settings()).await;
+    let post = Post::by(patient(&office)).await;
     assert_eq!(post.ask("ada").await.status, StatusCode::OK);
     let recorded = recorded_in_time(&post, 2).await;
     assert_eq!(recorded[1].2, "the mail server refused the mail (451)");

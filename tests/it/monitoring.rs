@@ -1,6 +1,8 @@
 //! What programs that watch the appliance learn; a port that cannot be bound, from the line that says why to its end.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -104,11 +106,10 @@ async fn another_machine_hears_what_has_a_problem_and_not_the_line_about_it() {
 fn a_port_that_somebody_holds_is_said_with_the_holders_name_and_served_when_it_comes_free() {
     let folder = tempfile::tempdir().unwrap();
     let address = ports::own_address();
-    let held = TcpListener::bind(address).unwrap();
+    let held = Holder::of(address);
     let process = Process::start(folder.path(), &[&format!("listen.http={address}")]);
     let what = format!("listen.http {address}");
-    let (name, id) = (own_name(), std::process::id());
-    let said = format!("port {} is held by the program {name} (process {id}): stop it", address.port());
+    let said = format!("port {} is held by {held}: stop it", address.port());
 
     let log = process.log();
     let line = log.lines().find(|line| line.contains(&what)).unwrap_or_else(|| panic!("nothing of it in\n{log}"));
@@ -136,15 +137,43 @@ fn a_port_that_somebody_holds_is_said_with_the_holders_name_and_served_when_it_c
 fn an_appliance_that_no_sql_client_could_reach_does_not_start_and_says_who_is_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let address: SocketAddr = ports::own_address();
-    let _held = TcpListener::bind(address).unwrap();
+    let held = Holder::of(address);
     let (https, sql) = (format!("listen.https={address}"), "listen.sql=".to_owned());
     let refused = ask(folder.path(), &["run", "--set", &https, "--set", &sql, "--set", "listen.metrics="], "");
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success());
-    assert!(told.contains(&format!("held by the program {} (process {})", own_name(), std::process::id())), "{told}");
+    assert!(told.contains(&format!("held by {held}")), "{told}");
 }
 
-/// This program's name, as the system shows it.
-fn own_name() -> String {
-    std::fs::read_to_string("/proc/self/comm").unwrap().trim().to_owned()
+/// Another program that listens at an address until it is dropped. Not this one: whatever other tests start holds its sockets, too, until
+/// it has begun, and is as good an answer to who holds a port.
+struct Holder(Child);
+
+impl Holder {
+    fn of(address: SocketAddr) -> Self {
+        let listens = "import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(flush=True); sys.stdin.read()";
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", listens, &address.ip().to_string(), &address.port().to_string()]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "\n", "it listens");
+        Self(child)
+    }
+}
+
+/// As the appliance calls it.
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id = self.0.id();
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap();
+        write!(f, "the program {} (process {id})", name.trim())
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

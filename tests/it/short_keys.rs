@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gatehouse::platform::SystemClock;
+use gatehouse::platform::{Clock as _, ManualClock, SystemClock};
 use gatehouse::upstream::{ConnectError, Dialer, Target, TlsRule, probe};
 use gatehouse::wire::fingerprint;
 use rustls::pki_types::CertificateDer;
@@ -56,7 +56,7 @@ async fn a_server_with_a_short_rsa_key_is_refused_and_the_reason_is_told() {
     let sha256 = fingerprint(&CertificateDer::from_pem_slice(&pem).unwrap());
     let mut target = Target::new("127.0.0.1", server.port);
     target.tls = TlsRule::Certificate { sha256 };
-    let dialer = Dialer::new(SystemClock::new(), Duration::from_secs(10));
+    let dialer = Dialer::new(ManualClock::starting_at(SystemClock::new().now()), Duration::from_secs(10));
     let text = match probe(&target, &dialer).await {
         Err(error @ ConnectError::Certificate(_)) => error.to_string(),
         other => panic!("{other:?}"),

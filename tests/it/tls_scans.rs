@@ -63,7 +63,7 @@ fn elements(xml: &str, name: &str) -> Vec<BTreeMap<String, String>> {
 async fn sslscan_finds_two_protocols_and_the_suites_of_the_policy_and_nothing_else() {
     let (_house, doors) = house().await;
     for (door, port) in doors {
-        let output = run("sslscan", &["--no-colour", "--xml=-", &format!("localhost:{port}")]).await;
+        let output = run("sslscan", &["--no-colour", "--timeout=60", "--xml=-", &format!("localhost:{port}")]).await;
         let xml = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && xml.contains("</document>"), "{door}: {xml}");
 

@@ -148,7 +148,9 @@ async fn a_scan_never_sees_half_of_a_change() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut scans = 0;
-            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            let mut over = false;
+            while !over {
+                over = done.load(std::sync::atomic::Ordering::SeqCst);
                 let found = store.scan::<Steps>().unwrap();
                 let rounds: std::collections::BTreeSet<_> = found.iter().map(|(_, round)| *round).collect();
                 assert!(rounds.len() <= 1, "a scan saw {rounds:?}");

@@ -14,6 +14,7 @@ use gatehouse::tls::{Origin, Status};
 
 use super::leaping::LeapingClock;
 use super::pebble::Ports;
+use super::ports;
 
 /// The name that is ordered.
 pub const NAME: &str = "sql.example.org";
@@ -150,6 +151,7 @@ impl AcmeAppliance {
 
 async fn run(config: &Config, clock: &Arc<LeapingClock>, names: &Names) -> Appliance {
     let (clock, resolver): (Arc<dyn Clock>, Arc<dyn Resolve>) = (Arc::clone(clock) as _, Arc::new(names.clone()));
+    ports::until_free(config.listen.https[0]).await;
     let appliance = Appliance::start_with(config, clock, resolver, None).await.unwrap();
     assert_eq!(appliance.https_addresses().len(), 1, "its port was free");
     appliance

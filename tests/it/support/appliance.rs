@@ -37,6 +37,11 @@ impl TestAppliance {
         Self::on(Ports { sql: Some(0), ..Ports::default() }, |_| {}).await
     }
 
+    /// At a port where nobody answers once it has ended.
+    pub async fn with_its_port() -> Self {
+        Self::on(Ports { all: ports::own(), ..Ports::default() }, |_| {}).await
+    }
+
     /// With a sample server that comes back at its port after it was stopped.
     pub async fn with_its_servers_port() -> Self {
         Self::on(Ports { server: ports::own(), ..Ports::default() }, |_| {}).await

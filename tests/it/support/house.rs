@@ -138,7 +138,7 @@ impl House {
         segments.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
         segments.sort();
         let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole_lines(&text).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The actions in the audit, oldest first.
@@ -180,4 +180,9 @@ pub fn is_wrong(outcome: &Result<Principal, SignInError>) -> bool {
 /// Nobody's id.
 pub fn nobody() -> AccountId {
     AccountId::random()
+}
+
+/// The lines that were written to their end: another thread may be in the middle of the last one.
+pub fn whole_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').filter(|line| line.ends_with('\n'))
 }

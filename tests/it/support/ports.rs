@@ -3,6 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use socket2::{Domain, Socket, Type};
+
+use super::rig::until;
+
 /// A port that nobody has on the loopback addresses, below those that the system gives to connections and to port 0. Other runs at the
 /// same time begin elsewhere.
 pub fn own() -> u16 {
@@ -10,11 +14,22 @@ pub fn own() -> u16 {
     let begin = u16::try_from(std::process::id() % 10_000).unwrap();
     loop {
         let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        let free = |address: SocketAddr| TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok();
-        if free((Ipv4Addr::LOCALHOST, port).into()) && free((Ipv6Addr::LOCALHOST, port).into()) {
+        if is_free((Ipv4Addr::LOCALHOST, port).into()) && is_free((Ipv6Addr::LOCALHOST, port).into()) {
             return port;
         }
     }
+}
+
+/// Bound, but never listened at: a program that another test starts at this moment holds the socket until it has begun.
+fn is_free(address: SocketAddr) -> bool {
+    let tcp = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    tcp.set_reuse_address(true).unwrap();
+    tcp.bind(&address.into()).is_ok() && UdpSocket::bind(address).is_ok()
+}
+
+/// Waits until nobody holds `address`: neither who closed it a moment ago, nor a program that was started at that moment.
+pub async fn until_free(address: SocketAddr) {
+    until("the address is free", || TcpListener::bind(address).is_ok()).await;
 }
 
 /// The same on 127.0.0.1.

@@ -1,4 +1,4 @@
-"""A mail server by aiosmtpd (Debian's python3-aiosmtpd), on a free port of the loopback address, for support/post_office.rs.
+"""A mail server by aiosmtpd (Debian's python3-aiosmtpd), on the loopback address, for support/post_office.rs.
 
 Its first argument says in JSON how it is to behave. It prints its port, writes each mail that it takes as a file into a Maildir and
 each command that it hears into a log, and ends when its standard input does.
@@ -58,7 +58,7 @@ async def main():
 
     loop = asyncio.get_running_loop()
     at_once = context if manner["encryption"] == "tls" else None
-    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=at_once)
+    server = await loop.create_server(protocol, "127.0.0.1", manner["port"], ssl=at_once)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 

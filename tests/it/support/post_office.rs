@@ -9,6 +9,7 @@ use gatehouse::config::{Encryption, Mail};
 use gatehouse::platform::{Clock, SystemClock, files};
 
 use super::certificates::Files;
+use super::ports;
 
 /// The name and password that it takes.
 pub const USER: &str = "gatehouse";
@@ -56,6 +57,7 @@ impl PostOffice {
             Encryption::None => "none",
         };
         let told = serde_json::json!({
+            "port": ports::own(),
             "encryption": encryption,
             "certificate": tls.certificate(),
             "key": tls.key(),

@@ -17,6 +17,7 @@ use gatehouse::upstream::{Dialer, Target};
 use tokio::net::TcpListener;
 
 use super::caller::{self, LoggedIn, Tunnelled};
+use super::house::whole_lines;
 use super::peer::Peer;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -155,7 +156,7 @@ impl Rig {
         for segment in segments.iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")) {
             let text = std::fs::read_to_string(segment).unwrap();
             lines.extend(
-                text.lines()
+                whole_lines(&text)
                     .filter(|line| line.contains(&format!("\"{action}\"")))
                     .map(|line| serde_json::from_str(line).unwrap()),
             );
@@ -171,7 +172,7 @@ impl Rig {
 
 /// Waits for a condition that other tasks bring about.
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         if condition() {
             return;
         }

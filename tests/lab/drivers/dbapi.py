@@ -155,7 +155,7 @@ class DbApi:
         raise NotApplicable("the driver cannot cancel")
 
     def timeout(self, job):
-        with self.open(job, timeout=1) as connection:
+        with self.open(job, timeout=5) as connection:
             session = self.one(connection, "SELECT @@SPID")[0]
             failed = failing(lambda: self.rows(connection, "WAITFOR DELAY '00:00:30'; SELECT 1"))
             return {**failed, "same_session": self.one(connection, "SELECT @@SPID")[0] == session}

@@ -65,7 +65,7 @@ class Odbc(DbApi):
         with self.open(job) as connection:
             session = self.one(connection, "SELECT @@SPID")[0]
             cursor = connection.cursor()
-            threading.Timer(0.5, cursor.cancel).start()
+            threading.Timer(2, cursor.cancel).start()
             failed = failing(lambda: cursor.execute("WAITFOR DELAY '00:00:30'"))
             return {**failed, "same_session": self.one(connection, "SELECT @@SPID")[0] == session}
 

@@ -48,7 +48,7 @@ class Pymssql(DbApi):
                     "same_session": self.one(connection, "SELECT @@SPID")[0] == session}
 
     def timeout(self, job):
-        with self.open(job, timeout=1) as connection:
+        with self.open(job, timeout=5) as connection:
             failed = failing(lambda: self.rows(connection, "WAITFOR DELAY '00:00:30'; SELECT 1"))
             if failed["error"] and not connection._conn.connected:
                 raise NotApplicable(f"db-lib closes the connection when its query timeout is met (after {failed['seconds']:.1f} s: {failed['error']})")

@@ -9,7 +9,7 @@ from dbapi import DbApi
 from job import NUMBERS, NotApplicable, failing, serve
 
 # The driver tries again, for so many seconds, what it does not take for a final refusal (an unknown database, for one).
-LOGIN_TIMEOUT = 8
+LOGIN_TIMEOUT = 20
 
 
 class PyTds(DbApi):

@@ -263,7 +263,7 @@ const actions = {
     }),
 
   timeout: (job) =>
-    connected(job, { timeout: 1000 }, async (connection) => {
+    connected(job, { timeout: 5000 }, async (connection) => {
       const before = await session(connection);
       const failed = await failing(() => run(connection, "WAITFOR DELAY '00:00:30'", { batch: true }));
       return { ...failed, same_session: (await session(connection)) === before };

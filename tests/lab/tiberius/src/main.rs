@@ -189,7 +189,7 @@ async fn cancel(job: &Job) -> Answer {
 }
 
 async fn timeout(job: &Job) -> Answer {
-    let mut session = connect_with(job, |config| config.command_timeout(Some(Duration::from_secs(1)))).await?;
+    let mut session = connect_with(job, |config| config.command_timeout(Some(Duration::from_secs(5)))).await?;
     let before = spid(&mut session).await?;
     let began = Instant::now();
     let error = run(&mut session, "WAITFOR DELAY '00:00:30'").await.err().map(text_of);
