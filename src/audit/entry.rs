@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::domain::{AccountId, Name, SessionId, Side};
-use crate::telemetry::redacted;
+use crate::telemetry::{self, redacted};
 
 /// Who acted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -127,9 +127,9 @@ impl Entry {
         self
     }
 
-    /// By which request.
-    pub fn request(mut self, request: impl std::fmt::Display) -> Self {
-        self.request = Some(cut(&request.to_string()));
+    /// By the HTTP request that is carried out here, if one is.
+    pub(super) fn by_current_request(mut self) -> Self {
+        self.request = telemetry::current_request().map(|request| request.as_ref().to_owned());
         self
     }
 

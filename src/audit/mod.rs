@@ -102,13 +102,13 @@ impl Audit {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Writes an entry; it is on the disk when this returns `Ok`. Entries that wait together share one sync.
+    /// Writes an entry, with the id of the request that it is written in; it is on the disk when this returns `Ok`. Entries that wait together share one sync.
     ///
     /// After an `Err` the entry is not part of the log. The next call tries again, so that the log recovers by itself
     /// once the disk does.
     pub async fn record(&self, entry: Entry) -> Result<(), AuditError> {
         let (done, mut answer) = oneshot::channel();
-        let waiting = Waiting { at: self.inner.clock.now(), entry, done };
+        let waiting = Waiting { at: self.inner.clock.now(), entry: entry.by_current_request(), done };
         self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
         let inner = Arc::clone(&self.inner);
         tokio::select! {

@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 pub use health::Health;
 pub use metrics::Metrics;
 pub use redact::redacted;
-pub use spans::{request_span, session_span};
+pub use spans::{current_request, session_span, within_request, within_same_request};
 
 use crate::config::{Log, LogFormat};
 

@@ -1,11 +1,12 @@
-//! The headers that every answer carries, and the id that ties an answer to its log lines.
+//! The headers that every answer carries, and the id that ties an answer to its log lines and audit entries.
+
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
 
 use super::routes;
 use crate::telemetry;
@@ -37,9 +38,9 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 /// browser out for good after a reinstallation. Half a year, as is usual; without the names below this one, which are not ours.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=15552000";
 
-/// The id of one request: shown in the answer's header, on error pages and in the log.
+/// The id of one request: shown in the answer's header, on error pages, in the log and in the audit.
 #[derive(Debug, Clone)]
-pub struct RequestId(std::sync::Arc<str>);
+pub struct RequestId(Arc<str>);
 
 impl std::fmt::Display for RequestId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,8 +66,8 @@ impl RequestId {
 pub async fn secure(State(public): State<PublicTrust>, mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     request.extensions_mut().insert(id.clone());
-    let span = telemetry::request_span(&id.0, request.method().as_str(), routes::path_for_logs(&request));
-    let mut response = next.run(request).instrument(span).await;
+    let (method, path) = (request.method().clone(), routes::path_for_logs(&request).to_owned());
+    let mut response = telemetry::within_request(Arc::clone(&id.0), method.as_str(), &path, next.run(request)).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -129,6 +129,9 @@ async fn a_person_who_forgot_gets_a_link_by_mail_and_signs_in_with_the_new_passw
     let answer = post.ask("  ADA ").await;
     assert!(answer.status == StatusCode::OK && answer.text().contains("role=\"status\""), "{}", answer.text());
     let mail = office.after(1).await.remove(0);
+    post.recorded(1).await;
+    let entries = post.house.audited().into_iter().filter(|entry| entry["action"] == "account.reset-mail");
+    assert!(entries.map(|entry| entry["request"].clone()).all(|request| request == answer.header("x-request-id")));
     for line in ["From: gatehouse@corp.example", "To: ada@corp.example", "Auto-Submitted: auto-generated"] {
         assert!(mail.contains(line), "{line}\n{mail}");
     }

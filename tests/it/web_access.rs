@@ -174,6 +174,29 @@ async fn who_is_not_allowed_is_in_the_audit_by_name() {
 }
 
 #[tokio::test]
+async fn whatever_a_route_writes_down_bears_the_id_that_its_answer_shows() {
+    let house = House::build();
+    house.member("ada").await;
+    let pages = Pages::open(&house).await;
+    let (ada, stranger) = (pages.signed_in(&house, "ada").await, pages.program("ghp_x"));
+    let (mut known, mut written) = (house.audited().len(), 0);
+    let wrong = [("name", "ada"), ("password", "not this one"), ("next", "/")];
+    assert_eq!(pages.browser().post("/sign-in", &wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(house.audited().len(), known + 1);
+    for route in routes::all() {
+        for tab in [&ada, &stranger] {
+            known = house.audited().len();
+            let answer = ask(tab, &route).await;
+            for entry in house.audited().split_off(known) {
+                assert_eq!(entry["request"], answer.header("x-request-id"), "{route:?}: {entry}");
+                written += 1;
+            }
+        }
+    }
+    assert!(written >= 5, "{written} entries");
+}
+
+#[tokio::test]
 async fn what_another_sites_page_sends_is_taken_by_no_route_that_knows_the_browser() {
     let house = House::build();
     let pages = Pages::open(&house).await;

@@ -29,6 +29,7 @@ use crate::domain::{MailAddress, MailId, Secret, Side};
 use crate::notify::{Letter, MailError, Mailer};
 use crate::platform::{Tasks, pool};
 use crate::store::StoreError;
+use crate::telemetry;
 
 /// Where links lead to. From the settings alone: nothing that a request says gets into a mail.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl Forgotten {
         let (told, kept) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
         // In a task of its own, since whoever asks may leave while the disk writes.
-        self.inner.tasks.spawn(TASK, async move {
+        let work = async move {
             let kept = inner.identity.keep_request(id, request.clone()).await;
             let goes_on = matches!(kept, Ok(true));
             let _ = told.send(kept);
@@ -92,7 +93,8 @@ impl Forgotten {
                 tokio::task::yield_now().await;
                 inner.answer(id, request).await;
             }
-        });
+        };
+        self.inner.tasks.spawn(TASK, telemetry::within_same_request(work));
         if !kept.await.unwrap_or(Err(StoreError::Unfinished(pool::Unfinished)))? {
             tracing::warn!(peer = %origin.peer, "a request for a link by mail was dropped: too many wait already");
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gatehouse::audit::{Actor, Audit, AuditError, Entry, Outcome, verify};
 use gatehouse::domain::{AccountId, Name, SessionId, Side, Timestamp};
 use gatehouse::platform::ManualClock;
+use gatehouse::telemetry;
 
 /// Opens the log in `folder` at a fixed time.
 pub fn open(folder: &Path) -> Result<Audit, AuditError> {
@@ -48,9 +49,8 @@ async fn an_entry_says_who_did_what_to_what_and_how_it_ended() {
         .reason("no grant")
         .peer("192.0.2.7".parse().unwrap())
         .session(session)
-        .request("r-1")
         .detail("application", "Excel");
-    audit.record(entry).await.unwrap();
+    telemetry::within_request("r-1".into(), "GET", "/", audit.record(entry)).await.unwrap();
     let written = entries(folder.path()).remove(0);
     let expected = serde_json::json!({
         "seq": 1, "at": "2026-11-18T11:06:40.000Z",
