@@ -101,7 +101,7 @@ impl Appliance {
                 slot: certificate.slot(Origin::Acme),
                 challenges: challenges.clone(),
                 shown: certificate.certificates(),
-                resolver,
+                resolver: Arc::clone(&resolver),
                 clock: Arc::clone(&clock),
             };
             Acme::open(&config.acme, &config.appliance, parts)
@@ -110,7 +110,7 @@ impl Appliance {
         certificate.choose(clock.now());
         certificate.keep_fresh(&background, Arc::clone(&clock));
         certificate.measure(Arc::clone(&clock), &metrics);
-        upkeep::start(state.store.clone(), state.identity.clone(), Arc::clone(&clock), &background);
+        upkeep::start(&state, Arc::clone(&resolver), &clock, &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
         let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
         let tls = certificate.configs().clone();

@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use gatehouse::app::Appliance;
 use gatehouse::audit::Actor;
+use gatehouse::config::Config;
 use gatehouse::domain::Event;
 use gatehouse::platform::{Clock, Resolve, Resolving, SystemClock, SystemResolver};
 use gatehouse::workstation::integrations::{
@@ -18,7 +21,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::house::{House, name};
+use crate::support::leaping::LeapingClock;
 use crate::support::ports;
+use crate::support::rig::until;
 
 fn free(value: &str) -> Kind {
     Kind::Free(Free { values: [("x".to_owned(), value.to_owned())].into() })
@@ -221,6 +226,28 @@ async fn what_was_found_is_kept_until_the_service_is_another() {
     // A check of what it was before is not kept for what it is now.
     integrations.check(&one, &checker).await.unwrap();
     assert_eq!(integrations.checked(one.id).unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_checked_once_is_checked_again_daily_and_nothing_else_is() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), LeapingClock::new());
+    let config = Config::for_tests(&folder.path().join("data"));
+    let says = Arc::new(Says(vec!["127.0.0.1:443".parse().unwrap()], AtomicUsize::default()));
+    let appliance =
+        Appliance::start_with(&config, Arc::clone(&clock) as _, Arc::clone(&says) as _, None).await.unwrap();
+    let integrations = &appliance.state().integrations;
+    let one = integrations.add(&Actor::Console, name("site"), Audience::Everybody, site(443)).await.unwrap();
+    let quiet = integrations.add(&Actor::Console, name("quiet"), Audience::Everybody, site(444)).await.unwrap();
+    let checker = Checker::with_roots(Arc::new(SystemResolver::new()), RootCertStore::empty());
+    let first = integrations.check(&one, &checker).await.unwrap();
+    clock.leap(Duration::from_secs(23 * 3600));
+    clock.leap(Duration::from_secs(2 * 3600));
+    let again = || integrations.checked(one.id).unwrap().unwrap();
+    until("it is checked again", || again().at > first.at).await;
+    assert!(!again().is_well() && again().at.since(first.at) >= Duration::from_secs(24 * 3600));
+    assert_eq!(says.1.load(Ordering::SeqCst), 1, "one place, once");
+    assert_eq!(integrations.checked(quiet.id).unwrap(), None);
+    appliance.stop().await;
 }
 
 async fn admin(data: &Path, arguments: &[&str]) -> (bool, String) {

@@ -16,7 +16,7 @@ pub(super) enum Command {
         name: Name,
         #[command(flatten)]
         audience: ToWhom,
-        /// Do not look whether it can be reached
+        /// Do not look whether it can be reached, neither now nor daily
         #[arg(long)]
         no_check: bool,
         #[command(subcommand)]
@@ -33,7 +33,7 @@ pub(super) enum Command {
     Replace {
         /// Its name or id
         integration: String,
-        /// Do not look whether it can be reached
+        /// Do not look whether it can be reached, neither now nor daily
         #[arg(long)]
         no_check: bool,
         #[command(subcommand)]

@@ -12,6 +12,7 @@ mod url;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +159,14 @@ impl Integrations {
     /// What the last check of one found.
     pub fn checked(&self, id: IntegrationId) -> Result<Option<Checked>, StoreError> {
         self.inner.store.read::<Checks>(&id)
+    }
+
+    /// Those whose last check is as old as this, or older, with what it found. Who added one without a check wants none.
+    pub fn due(&self, age: Duration) -> Result<Vec<(Integration, Checked)>, StoreError> {
+        let now = self.inner.clock.now();
+        let checked = self.all()?.into_iter().map(|one| Ok(self.checked(one.id)?.map(|checked| (one, checked))));
+        let checked: Vec<_> = checked.collect::<Result<_, StoreError>>()?;
+        Ok(checked.into_iter().flatten().filter(|(_, checked)| now.since(checked.at) >= age).collect())
     }
 
     /// Looks whether one can be reached, and keeps what was found. Takes ten seconds at the most.
