@@ -60,7 +60,7 @@ impl Appliance {
         Self::start_with(config, clock, Arc::new(SystemResolver::new()), demo).await
     }
 
-    /// The same, with another look-up of the names that ACME orders certificates for.
+    /// The same, with another look-up of names: of those that ACME orders certificates for, and of the services beside the databases.
     pub async fn start_with(
         config: &Config,
         clock: Arc<dyn Clock>,
@@ -110,7 +110,7 @@ impl Appliance {
         certificate.choose(clock.now());
         certificate.keep_fresh(&background, Arc::clone(&clock));
         certificate.measure(Arc::clone(&clock), &metrics);
-        upkeep::start(&state, Arc::clone(&resolver), &clock, &background);
+        upkeep::start(&state, resolver, &clock, &background);
         let dialer = Dialer::new(Arc::clone(&clock), config.gateway.dial_timeout);
         let half_open = HalfOpen::new(config.listen.half_open_per_address, config.listen.half_open_total);
         let tls = certificate.configs().clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Identity;
-use crate::platform::{Clock, Resolve, Tasks};
+use crate::platform::{Clock, Pool, Resolve, Tasks};
 use crate::state::State;
 use crate::store::Store;
 use crate::workstation::integrations::{Checker, IntegrationError, Integrations};
@@ -59,7 +59,9 @@ async fn check_due(integrations: &Integrations, resolver: &Arc<dyn Resolve>) -> 
     if due.is_empty() {
         return Ok(());
     }
-    let checker = Checker::new(Arc::clone(resolver));
+    let resolver = Arc::clone(resolver);
+    // It reads the system's authorities.
+    let Ok(checker) = Pool::new(1).run(move || Checker::new(resolver)).await else { return Ok(()) };
     for (one, before) in due {
         let now = integrations.check(&one, &checker).await?;
         if now.is_well() != before.is_well() {

@@ -92,7 +92,8 @@ impl Throttle {
         counts.names.add(suspect.name, now, wider, forget);
     }
 
-    /// Counts a wrong generated secret: nobody can guess one, so this only quietens whoever keeps presenting an old one.
+    /// Counts against its pair alone: a wrong generated secret, which nobody can guess, so this only quietens whoever keeps presenting an
+    /// old one; or a wrong code that somebody tries who is signed in.
     pub fn failed_with_generated(&self, suspect: Suspect, now: Duration) {
         self.counts().pairs.add(suspect, now, self.limits, self.forget_after());
     }

@@ -264,6 +264,5 @@ async fn a_bound_address_takes_connections_before_it_is_served() {
 async fn a_stopped_door_takes_nobody_in() {
     let door = open(&ports::own_address().to_string(), 4, 4);
     door.tasks.drain(&*door.clock, SILENCE).await.unwrap();
-    // A program that another test starts holds the socket until it has begun.
-    while TcpStream::connect(door.address).await.is_ok() {}
+    ports::until_free(door.address).await;
 }

@@ -1,5 +1,6 @@
 //! Ports of a test's own: nobody else gets them, neither while they are closed nor between two who have them one after the other.
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -22,9 +23,14 @@ pub fn own() -> u16 {
 
 /// Bound, but never listened at: a program that another test starts at this moment holds the socket until it has begun.
 fn is_free(address: SocketAddr) -> bool {
-    let tcp = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-    tcp.set_reuse_address(true).unwrap();
-    tcp.bind(&address.into()).is_ok() && UdpSocket::bind(address).is_ok()
+    let tcp = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    };
+    // Where there is no IPv6, nobody has its ports.
+    let is_held = |bound: io::Result<()>| bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    !is_held(tcp()) && !is_held(UdpSocket::bind(address).map(drop))
 }
 
 /// Waits until nobody holds `address`: neither who closed it a moment ago, nor a program that was started at that moment.
