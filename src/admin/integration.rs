@@ -114,7 +114,13 @@ impl Admin {
                 return Ok(AdminResponse::Integrations(views.collect::<Result<_, _>>()?));
             }
             IntegrationRequest::Show(name) => (integrations.one(&name)?, false),
-            IntegrationRequest::Check(name) => (integrations.one(&name)?, true),
+            IntegrationRequest::Check(name) => {
+                let one = integrations.one(&name)?;
+                if one.kind.endpoints().is_empty() {
+                    return Err(IntegrationError::NothingToCheck(one.name.to_string()).into());
+                }
+                (one, true)
+            }
             IntegrationRequest::Add { name, audience, kind, check } => {
                 let audience = self.audience(audience)?;
                 (integrations.add(actor, name, audience, kind).await?, check)

@@ -102,7 +102,8 @@ impl Audit {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Writes an entry, with the id of the request that it is written in; it is on the disk when this returns `Ok`. Entries that wait together share one sync.
+    /// Writes an entry, with the id of the request that it is written in; it is on the disk when this returns `Ok`. Entries
+    /// that wait together share one sync.
     ///
     /// After an `Err` the entry is not part of the log. The next call tries again, so that the log recovers by itself
     /// once the disk does.

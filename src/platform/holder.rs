@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_found_at_the_ports_that_it_holds() {
+    fn this_process_is_found_at_the_ports_that_it_holds_and_not_after() {
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let cases = [(Transport::Tcp, tcp.local_addr().unwrap()), (Transport::Udp, udp.local_addr().unwrap())];
@@ -57,5 +57,8 @@ mod tests {
             let elsewhere = SocketAddr::from(([127, 0, 0, 2], held.port()));
             assert!(holder(transport, elsewhere).is_none_or(|found| found.process != std::process::id()));
         }
+        let free = cases[0].1;
+        drop(tcp);
+        assert!(holder(Transport::Tcp, free).is_none_or(|found| found.process != std::process::id()));
     }
 }

@@ -300,6 +300,7 @@ async fn services_are_administered_from_the_command_line() {
         (&["add", "x", "exchange", "--ews", "https://a/", "--smtp", "a"], "mail.example.org:587"),
         (&["add", "x", "--group", "nobody", "free", "--value", "a=b"], "no group"),
         (&["check", "nothing"], "no integration"),
+        (&["check", "site"], "nothing to check"),
     ] {
         let (done, said) = admin(&data, arguments).await;
         assert!(!done && said.contains(expected), "{arguments:?}: {said}");

@@ -19,6 +19,9 @@ pub enum IntegrationError {
     /// No group, or too many. The operator's side.
     #[error("name 1 to {0} groups, or everybody")]
     Groups(usize),
+    /// It is in somebody's own words, which are not looked at. The operator's side.
+    #[error("{0:?} is in your own words: there is nothing to check")]
+    NothingToCheck(String),
     /// One of its values cannot be one. The operator's side.
     #[error("{what}: {why}")]
     Invalid {
